@@ -1,0 +1,86 @@
+#include "frame.h"
+#include "mem.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first byte: FIN and the opcode (RFC 6455, section 5.2). */
+enum { FIN_TEXT = 0x80 | 0x1, FIN_CLOSE = 0x80 | 0x8, FIN_PING = 0x80 | 0x9 };
+
+enum { HEADER_BYTES_MAX = 10 };
+
+static union {
+    struct frame frame;
+    char space[sizeof(struct frame) + 2];
+} ping;
+
+/* Writes the header of a text frame. Returns its length. */
+static size_t write_header(char header[HEADER_BYTES_MAX], uint64_t payload)
+{
+    int length_bytes = payload < 126 ? 0 : payload <= UINT16_MAX ? 2 : 8;
+
+    header[0] = (char)FIN_TEXT;
+    header[1] = (char)(length_bytes == 0 ? payload : length_bytes == 2 ? 126 : 127);
+    for (int i = length_bytes; i > 0; i--, payload >>= 8)
+        header[1 + i] = (char)(payload & 0xff);
+    return (size_t)(2 + length_bytes);
+}
+
+struct frame *frame_text(const struct span *parts, int count)
+{
+    char header[HEADER_BYTES_MAX];
+    size_t payload = 0;
+
+    for (int i = 0; i < count; i++)
+        payload += parts[i].len;
+    size_t header_bytes = write_header(header, payload);
+    assert(payload <= UINT32_MAX - header_bytes);
+
+    struct frame *f = mem_alloc(sizeof(*f) + header_bytes + payload);
+    f->refs = 1;
+    f->len = (uint32_t)(header_bytes + payload);
+    memcpy(f->bytes, header, header_bytes);
+    char *to = f->bytes + header_bytes;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].len != 0)
+            memcpy(to, parts[i].at, parts[i].len);
+        to += parts[i].len;
+    }
+    return f;
+}
+
+struct frame *frame_close(int code, const char *reason)
+{
+    size_t len = strlen(reason);
+    assert(len <= 123);
+    struct frame *f = mem_alloc(sizeof(*f) + 4 + len);
+    f->refs = 1;
+    f->len = (uint32_t)(4 + len);
+    f->bytes[0] = (char)FIN_CLOSE;
+    f->bytes[1] = (char)(2 + len);
+    f->bytes[2] = (char)(code >> 8);
+    f->bytes[3] = (char)(code & 0xff);
+    memcpy(f->bytes + 4, reason, len);
+    return f;
+}
+
+struct frame *frame_ping(void)
+{
+    ping.frame.len = 2;
+    ping.frame.bytes[0] = (char)FIN_PING;
+    ping.frame.bytes[1] = 0;
+    return &ping.frame;
+}
+
+struct frame *frame_ref(struct frame *f)
+{
+    if (f != &ping.frame)
+        f->refs++;
+    return f;
+}
+
+void frame_unref(struct frame *f)
+{
+    if (f != &ping.frame && --f->refs == 0)
+        free(f);
+}

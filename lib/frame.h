@@ -1,0 +1,28 @@
+/* A framed message: bytes ready for a socket, made once and shared by all who get them. */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include "buf.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct frame {
+    uint32_t refs;
+    uint32_t len; /* bytes */
+    char bytes[];
+};
+
+/* A WebSocket text frame (RFC 6455, section 5.2: final, not masked, as a server sends it) of the
+ * parts in order. One reference, the caller's. At most 4 GiB. */
+struct frame *frame_text(const struct span *parts, int count);
+
+/* A WebSocket ping with no payload (section 5.5.2): one for all, never freed. */
+struct frame *frame_ping(void);
+
+/* A WebSocket close (section 5.5.1) with a reason of at most 123 bytes. */
+struct frame *frame_close(int code, const char *reason);
+
+struct frame *frame_ref(struct frame *f);
+void frame_unref(struct frame *f);
+
+#endif

@@ -1,0 +1,77 @@
+/* Options and settings as rows of data: one row makes the flag, the environment variable, the
+ * line in a settings file, the help text, the completions, and what the man page is checked by.
+ *
+ * A value comes from the first of these that has it: command line, environment, settings file,
+ * the row's preset. Values are checked as they are read; the fault names where they came from
+ * ("--port", "$COLLAB_PORT", "/etc/collab.conf:3: port"). A variable that is empty counts as unset.
+ *
+ * A settings file has lines `name = value`. A '#' that begins a line or follows white space begins
+ * a comment; a value in "..." may hold one, and white space at its ends. A setting may stand there
+ * once; that of a list, again, to add to it. */
+#ifndef OPT_H
+#define OPT_H
+
+#include "fault.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum opt_kind {
+    OPT_FLAG,   /* bool; in environment and file: true or false */
+    OPT_TEXT,   /* char *; NULL without a preset */
+    OPT_LIST,   /* struct opt_list; each use adds one; in environment and file: split at commas */
+    OPT_INT,    /* int64_t within [min, max] */
+    OPT_MS,     /* int64_t, milliseconds; written as num_parse_ms() takes it */
+    OPT_BYTES,  /* int64_t, bytes; written as num_parse_bytes() takes it */
+    OPT_CHOICE, /* int: which of the words of arg, "text|json" */
+};
+
+struct opt_list {
+    char **at;
+    size_t count;
+};
+
+struct opt {
+    char letter;      /* 0: none */
+    const char *name; /* the long option, and the name in a settings file */
+    const char *arg;  /* what the help calls its argument; NULL for a flag */
+    enum opt_kind kind;
+    size_t offset;      /* of the value in the program's settings struct */
+    const char *preset; /* the default as a user would write it; NULL: none */
+    int64_t min, max;   /* of OPT_INT, OPT_MS, OPT_BYTES */
+    const char *env;    /* the environment variable; NULL: none */
+    const char *help;   /* what it does, in a line or two */
+};
+
+struct opt_program {
+    const char *name;     /* "collab-emit" */
+    const char *operands; /* "[FILE]" or "" */
+    const char *purpose;  /* one line */
+    const struct opt *rows;
+    size_t row_count;
+};
+
+/* What is left to do after parsing. */
+enum opt_result { OPT_RUN, OPT_HELP, OPT_VERSION, OPT_WRONG };
+
+/* Fills settings (all zero before). -h/--help and -V/--version belong to every program and stand
+ * in no table. GNU style: options and operands in any order, "--" ends options, "--name=value",
+ * "--name value", "-C5", "-C 5", bundled flags; no abbreviations. Operands are moved to the end of
+ * argv; *first is the index of the first. A row named "config" names the settings file, which must
+ * be there unless only the row's preset names it. On OPT_RUN settings own what they point to, until
+ * opt_free(); else they are as they were. */
+enum opt_result opt_parse(const struct opt_program *p, void *settings, int argc, char **argv,
+                          int *first, struct fault *f);
+
+/* Reads environment and settings file afresh into settings that opt_parse() filled, for a reload:
+ * flags given on the command line stay (argv as opt_parse() left it). The texts and lists of
+ * before are freed. Returns 0 or -1; on -1 settings are as they were. */
+int opt_reload(const struct opt_program *p, void *settings, int argc, char **argv, struct fault *f);
+
+/* Frees what the rows point to in settings. */
+void opt_free(const struct opt_program *p, void *settings);
+
+/* The help, in the form that the completions are made from. */
+void opt_help(const struct opt_program *p, FILE *out);
+
+#endif

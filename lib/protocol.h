@@ -1,0 +1,56 @@
+/* The names of collab.v1 that more than one program needs: close codes, error codes.
+ *
+ * Tables of rows; collab-protocol(7) is held against them by a test. */
+#ifndef PROTOCOL_H
+#define PROTOCOL_H
+
+#define PROTOCOL_NAME   "collab.v1"
+#define PROTOCOL_BEARER "bearer."
+
+/* WebSocket close codes (RFC 6455, section 7.4). Own codes follow a rule that needs no table:
+ * 4000-4499 say reconnect (with back-off), 4500-4999 say don't. name, code, reason */
+#define CLOSE_CODES(X)                                                                             \
+    X(CLOSE_NORMAL, 1000, "closed as asked")                                                       \
+    X(CLOSE_GOING_AWAY, 1001, "the gateway is going away")                                         \
+    X(CLOSE_NOT_UTF8, 1007, "a text message is not UTF-8")                                         \
+    X(CLOSE_POLICY, 1008, "not authenticated")                                                     \
+    X(CLOSE_TOO_BIG, 1009, "message too big")                                                      \
+    X(CLOSE_INTERNAL, 1011, "the gateway failed")                                                  \
+    X(CLOSE_RESTART, 1012, "the gateway restarts")                                                 \
+    X(CLOSE_SILENT, 4000, "nothing heard for too long")                                            \
+    X(CLOSE_SLOW, 4001, "too slow: come back and resume")                                          \
+    X(CLOSE_EXPIRED, 4002, "token expired")                                                        \
+    X(CLOSE_BUSY, 4003, "too many connections")                                                    \
+    X(CLOSE_LATE, 4500, "no token within the time limit")
+
+enum close_code {
+#define X(name, code, reason) name = code,
+    CLOSE_CODES(X)
+#undef X
+};
+
+/* The reason that goes with a code. */
+const char *close_reason(enum close_code code);
+
+/* Codes of error replies. name, code, meaning */
+#define ERROR_CODES(X)                                                                             \
+    X(ERROR_BAD_MESSAGE, "bad_message", "the message is no JSON object of the protocol's form")    \
+    X(ERROR_UNKNOWN_TYPE, "unknown_type", "no message has that type")                              \
+    X(ERROR_BAD_ROOM, "bad_room", "the room's name breaks the rule")                               \
+    X(ERROR_BAD_EVENT, "bad_event", "the event is not of the form asked for")                      \
+    X(ERROR_UNAUTHENTICATED, "unauthenticated", "a valid token is needed first")                   \
+    X(ERROR_FORBIDDEN, "forbidden", "the token does not allow it")                                 \
+    X(ERROR_TOO_MANY, "too_many", "more than the limit allows")                                    \
+    X(ERROR_TOO_BIG, "too_big", "larger than the limit allows")                                    \
+    X(ERROR_UNAVAILABLE, "unavailable", "Redis cannot be reached now; try again")
+
+enum error_code {
+#define X(name, code, meaning) name,
+    ERROR_CODES(X)
+#undef X
+};
+
+/* The code as clients see it. */
+const char *error_name(enum error_code code);
+
+#endif
