@@ -1,0 +1,67 @@
+/* The store: all that Redis keeps and carries for collab. The one owner of key names, channel
+ * names and scripts; collab-redis(7) is their description. Without a connection nothing is kept
+ * back: publishing fails at once, and the caller decides. */
+#ifndef STORE_H
+#define STORE_H
+
+#include "event.h"
+#include "redis.h"
+
+struct store_hooks {
+    void (*up)(void *ctx); /* Redis answers both ways; nothing is listened to any more: renew it */
+    void (*down)(void *ctx, const char *why); /* or the first attempt failed; once until `up` */
+    /* An event's text as it was published to room; nothing was checked. */
+    void (*event)(void *ctx, struct span room, struct span text);
+};
+
+struct store;
+
+/* hooks and address must outlive the store. ctx goes to every hook; none is called from here. */
+struct store *store_open(uv_loop_t *loop, const struct redis_address *address,
+                         const struct store_hooks *hooks, void *ctx);
+
+/* Outstanding calls end as unavailable. The memory goes when the loop has run its closing
+ * callbacks. */
+void store_close(struct store *s);
+bool store_is_up(const struct store *s);
+
+enum store_result {
+    STORE_DONE,
+    STORE_UNAVAILABLE, /* Redis was not reached, or lost before it answered */
+    STORE_REFUSED,     /* Redis said no; why has its words */
+};
+
+/* Publishes one copy of e to each of its rooms (one at least), in order, in one go. done (may be
+ * NULL) is called once, when all are answered. e->time is set by the caller. */
+typedef void store_done(void *arg, enum store_result result, const char *why);
+void store_publish(struct store *s, const struct event *e, store_done *done, void *arg);
+
+/* Starts and stops listening to rooms, or to all rooms that match a pattern of room.h. The last
+ * call for a room counts. While down these do nothing. However many patterns and rooms a copy was
+ * listened to by, it comes once. */
+void store_listen(struct store *s, const struct span *rooms, size_t count);
+void store_unlisten(struct store *s, const struct span *rooms, size_t count);
+void store_listen_pattern(struct store *s, struct span pattern);
+
+/* Calls done when Redis has confirmed all that was asked for by the calls above: events published
+ * from then on arrive. STORE_REFUSED: it took some of what was asked for since the settling before
+ * but not all, and why names one that it didn't. At once when nothing is under way, or while down.
+ */
+void store_settle(struct store *s, store_done *done, void *arg);
+
+/* While probing, a message of the store's own goes through Redis and back every interval; when
+ * it doesn't come back within the next, the connections are given up and made anew: a half-open
+ * or frozen server is noticed that way. */
+void store_probe(struct store *s, int interval_ms);
+
+/* Bytes of what was published and is not yet answered, for flow control. */
+size_t store_backlog(const struct store *s);
+
+/* A node's record: a JSON object that lasts ttl_ms unless renewed. store_nodes() calls each for
+ * every node whose record lasts (in order of id), then done. */
+void store_node_put(struct store *s, struct span id, struct span record, int64_t ttl_ms);
+void store_node_drop(struct store *s, struct span id, store_done *done, void *arg);
+typedef void store_each(void *arg, struct span id, struct span record);
+void store_nodes(struct store *s, store_each *each, store_done *done, void *arg);
+
+#endif

@@ -1,0 +1,149 @@
+# shellcheck shell=bash
+# For tests of programs: servers of their own, and waiting for what must come. A test file loads it,
+# and has a teardown (or teardown_file, for what setup_file started) that calls stop_all.
+
+bats_require_minimum_version 1.5.0
+
+BUILD=${BUILD:-$(realpath "$BATS_TEST_DIRNAME/../build")}
+PATH=$BUILD/bin:$PATH
+
+# No setting of the one who runs the tests is to count, and no server of theirs to be found.
+for variable in "${!COLLAB_@}"; do
+    [ "$variable" = COLLAB_TEST ] || unset "$variable"
+done
+export XDG_RUNTIME_DIR=$BATS_FILE_TMPDIR/run XDG_STATE_HOME=$BATS_FILE_TMPDIR/state
+mkdir -p "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
+
+# Where what was started leaves its traces: the test's directory, or the file's.
+here()
+{
+    echo "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}"
+}
+
+wait_until() # COMMAND...
+{
+    local tries
+    for ((tries = 0; tries < 1000; tries++)); do
+        "$@" && return
+        sleep 0.02
+    done
+    echo "waited in vain for: $*"
+    return 1
+}
+
+# The text, anywhere in a line.
+wait_for_line() # FILE TEXT
+{
+    wait_until grep -qsF -e "$2" "$1" || {
+        echo "$1 has:"
+        cat "$1"
+        return 1
+    }
+}
+
+# Runs a command in the background; NAME.out and NAME.err have what it prints.
+start() # NAME COMMAND...
+{
+    local file
+    file=$(here)/$1
+    shift
+    "$@" >"$file.out" 2>"$file.err" 3>&- &
+    echo $! >"$file.pid"
+}
+
+pid_of() # NAME
+{
+    cat "$(here)/$1.pid"
+}
+
+has_ended() # PID
+{
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# Waits for the end of what was started; its exit status is in $status, as after run.
+finish() # NAME
+{
+    local pid
+    pid=$(pid_of "$1")
+    wait_until has_ended "$pid"
+    rm "$(here)/$1.pid"
+    # shellcheck disable=SC2034
+    status=0
+    wait "$pid" || status=$?
+}
+
+stop() # NAME [SIGNAL]
+{
+    kill -"${2:-TERM}" "$(pid_of "$1")" 2>/dev/null || true
+    finish "$1"
+}
+
+stop_all()
+{
+    local file
+    for file in "$(here)"/*.pid; do
+        [ -e "$file" ] || continue
+        file=$(basename "${file%.pid}")
+        kill -CONT "$(pid_of "$file")" 2>/dev/null || true
+        stop "$file"
+    done
+}
+
+# A Redis server on a Unix socket, which the tools find by $COLLAB_REDIS.
+start_redis()
+{
+    local dir
+    dir=$(here)
+    export REDIS_SOCKET=$dir/redis.sock COLLAB_REDIS=unix:$dir/redis.sock
+    start redis redis-server --port 0 --unixsocket "$REDIS_SOCKET" --dir "$dir" --save '' \
+        --appendonly no
+    wait_until redis_answers
+}
+
+redis()
+{
+    redis-cli -s "$REDIS_SOCKET" "$@"
+}
+
+redis_answers()
+{
+    [ "$(redis ping 2>&1)" = PONG ]
+}
+
+# An event, as another program would publish it.
+redis_publish() # ROOM JSON
+{
+    redis publish "collab:room:$1" "$2" >/dev/null
+}
+
+# The key that start_collabd uses and token signs with.
+key_file()
+{
+    local file=$BATS_FILE_TMPDIR/key
+    [ -e "$file" ] || (umask 077 && openssl rand -hex 32 >"$file")
+    echo "$file"
+}
+
+base64url()
+{
+    base64 -w 0 | tr '+/' '-_' | tr -d =
+}
+
+# A token signed by other means than ours.
+token() # CLAIMS
+{
+    local text
+    text=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url).$(printf %s "$1" | base64url)
+    printf %s.%s "$text" \
+        "$(printf %s "$text" | openssl dgst -sha256 -hmac "$(cat "$(key_file)")" -binary | base64url)"
+}
+
+# A gateway on a free port; $GATEWAY is its HOST:PORT.
+start_collabd() # [OPTION]...
+{
+    start collabd collabd --port 0 --key-file "$(key_file)" "$@"
+    wait_for_line "$(here)/collabd.out" 'ready http://'
+    GATEWAY=$(sed -n 's,^ready http://\([^ ]*\).*,\1,p' "$(here)/collabd.out")
+    export GATEWAY
+}
