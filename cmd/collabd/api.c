@@ -1,0 +1,272 @@
+#include "api.h"
+#include "auth.h"
+#include "bus.h"
+#include "event.h"
+#include "hub.h"
+#include "mem.h"
+#include "node.h"
+#include "protocol.h"
+#include "room.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char TYPE_JSON[] = "application/json";
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+struct reply_to {
+    api_answer *answer;
+    void *arg;
+};
+
+static void answer_document(const struct reply_to *to, int status, struct json *document)
+{
+    struct buf body = {0};
+    json_write(document, &body);
+    buf_char(&body, '\n');
+    to->answer(to->arg, status, TYPE_JSON, buf_span(&body));
+    buf_fini(&body);
+    json_free(document);
+}
+
+static void answer_error(const struct reply_to *to, int status, enum error_code code,
+                         const char *message)
+{
+    struct json *document = json_new_object();
+    json_add_text(document, "code", error_name(code));
+    json_add_text(document, "message", message);
+    answer_document(to, status, document);
+}
+
+/* The bearer of the request's token; NULL after answering. */
+static struct identity *authenticate(struct gateway *g, const struct api_request *r,
+                                     const struct reply_to *to)
+{
+    struct fault f;
+    struct auth_request ask = {.query = r->query, .authorization = r->authorization};
+    struct span token = auth_find(&ask);
+    if (!token.len) {
+        answer_error(to, 401, ERROR_UNAUTHENTICATED, "a token is needed: Authorization: Bearer");
+        return NULL;
+    }
+    struct identity *who = auth_check(g, token, &f);
+    if (!who)
+        answer_error(to, 401, ERROR_UNAUTHENTICATED, f.text);
+    return who;
+}
+
+/* Whether the statistics may be read; answers when not. */
+static bool may_read(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+{
+    if (g->settings.stats == STATS_ALL)
+        return true;
+    struct identity *who = authenticate(g, r, to);
+    if (!who)
+        return false;
+    bool admin = who->admin;
+    identity_free(who);
+    if (!admin)
+        answer_error(to, 403, ERROR_FORBIDDEN, "an admin's token is needed");
+    return admin;
+}
+
+/* --- health, metrics, statistics ---------------------------------------------------------- */
+
+static void health(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+{
+    (void)r;
+    struct json *document = json_new_object();
+    json_add_text(document, "node", node_name(g->node));
+    bool ready = node_add_health(g->node, document);
+    answer_document(to, ready ? 200 : 503, document);
+}
+
+static void metrics(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+{
+    struct buf labels = {0}, body = {0};
+    if (!may_read(g, r, to))
+        return;
+    buf_printf(&labels, "node=\"%s\"", node_name(g->node));
+    metrics_prometheus(&g->metrics, labels.at, &body);
+    to->answer(to->arg, 200, "text/plain; version=0.0.4; charset=utf-8", buf_span(&body));
+    buf_fini(&labels);
+    buf_fini(&body);
+}
+
+static void add_room(void *arg, struct span room, uint32_t members)
+{
+    char name[ROOM_BYTES_MAX + 1];
+    snprintf(name, sizeof(name), "%.*s", (int)room.len, room.at);
+    json_add_number(arg, name, members);
+}
+
+static void stats(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+{
+    if (!may_read(g, r, to))
+        return;
+    struct json *document = json_new_object();
+    node_add_record(g->node, document);
+    json_add_number(document, "clients", (double)g->metrics.value[M_SESSIONS]);
+    json_add_number(document, "rooms", (double)g->metrics.value[M_ROOMS]);
+    hub_rooms(g->hub, add_room, json_add_object(document, "clients_per_room"));
+    answer_document(to, 200, document);
+}
+
+/* --- publishing --------------------------------------------------------------------------- */
+
+/* A request's events under way: answered when each of them is. */
+struct batch {
+    struct reply_to to;
+    struct identity *who;
+    struct json *document;
+    struct json *refused; /* {"line","code","message"} */
+    int outstanding;      /* one for each event under way, one for the reading */
+    int accepted;
+    int status; /* when nothing was accepted: of the first that was refused */
+    bool local; /* some were delivered on this node alone */
+};
+
+struct posted {
+    struct batch *batch;
+    int line;
+};
+
+static void batch_refuse(struct batch *b, int line, int status, enum error_code code,
+                         const char *message)
+{
+    struct json *one = json_new_object();
+    json_add_number(one, "line", line);
+    json_add_text(one, "code", error_name(code));
+    json_add_text(one, "message", message);
+    json_push(b->refused, one);
+    if (!b->status)
+        b->status = status;
+}
+
+static void batch_unref(struct batch *b)
+{
+    if (--b->outstanding)
+        return;
+    json_add_number(b->document, "accepted", b->accepted);
+    if (b->local)
+        json_add_bool(b->document, "degraded", true);
+    answer_document(&b->to, b->accepted || !b->status ? 200 : b->status, b->document);
+    identity_free(b->who);
+    free(b);
+}
+
+static void event_published(void *arg, enum store_result result, bool local, const char *why)
+{
+    struct posted *p = arg;
+    struct batch *b = p->batch;
+    if (result == STORE_DONE || local)
+        b->accepted++;
+    else
+        batch_refuse(b, p->line, 503, ERROR_UNAVAILABLE, why);
+    b->local |= local;
+    free(p);
+    batch_unref(b);
+}
+
+static bool may_publish(const struct identity *who, const struct event *e, struct fault *f)
+{
+    for (int i = 0; i < e->room_count; i++)
+        if (!identity_may_publish(who, e->rooms[i]))
+            return fault_set(f, "the token does not grant publishing to %.*s", (int)e->rooms[i].len,
+                             e->rooms[i].at) == 0;
+    return true;
+}
+
+/* Only an admin's emitter speaks for others. */
+static struct span speaker(const struct identity *who, const struct event *e, struct buf *user)
+{
+    if (who->admin && e->user.len)
+        return e->user;
+    json_encode(user, span_of(who->user));
+    return (struct span){user->at + 1, user->len - 2};
+}
+
+static void post_event(struct gateway *g, struct batch *b, int line, struct span text)
+{
+    struct event e;
+    struct fault f;
+    struct buf user = {0};
+    if (event_parse(&e, text, true, &f) != 0) {
+        batch_refuse(b, line, 400, ERROR_BAD_EVENT, f.text);
+        return;
+    }
+    if (!e.room_count) {
+        batch_refuse(b, line, 400, ERROR_BAD_EVENT, "room: an event needs a room to go to");
+        return;
+    }
+    if (!may_publish(b->who, &e, &f)) {
+        batch_refuse(b, line, 403, ERROR_FORBIDDEN, f.text);
+        return;
+    }
+    e.id = (struct span){0};
+    e.user = speaker(b->who, &e, &user);
+    struct posted *p = mem_alloc(sizeof(*p));
+    *p = (struct posted){b, line};
+    b->outstanding++;
+    bus_publish(g->bus, &e, event_published, p);
+    buf_fini(&user);
+}
+
+static bool is_blank(struct span line)
+{
+    return line.len == 0 || json_trim(line).len == 0;
+}
+
+/* The body is one event, or one a line. */
+static void publish(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+{
+    struct identity *who = authenticate(g, r, to);
+    struct span rest = r->body;
+    if (!who)
+        return;
+    struct batch *b = mem_zero(sizeof(*b));
+    *b = (struct batch){.to = *to, .who = who, .outstanding = 1};
+    b->document = json_new_object();
+    b->refused = json_add_array(b->document, "refused");
+    for (int line = 1; rest.len; line++) {
+        const char *end = memchr(rest.at, '\n', rest.len);
+        struct span text = {rest.at, end ? (size_t)(end - rest.at) : rest.len};
+        size_t taken = text.len + (end ? 1 : 0);
+        rest = (struct span){rest.at + taken, rest.len - taken};
+        if (!is_blank(text))
+            post_event(g, b, line, text);
+    }
+    batch_unref(b);
+}
+
+/* --- routes ------------------------------------------------------------------------------- */
+
+static const struct route {
+    const char *path;
+    const char *method;
+    void (*run)(struct gateway *g, const struct api_request *r, const struct reply_to *to);
+} routes[] = {
+    {"/health", "GET", health},
+    {"/metrics", "GET", metrics},
+    {"/api/v1/ws/stats", "GET", stats},
+    {"/api/v1/events", "POST", publish},
+};
+
+void api_handle(struct gateway *g, const struct api_request *r, api_answer *answer, void *arg)
+{
+    struct reply_to to = {answer, arg};
+    bool path_known = false;
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        if (!span_is(r->path, routes[i].path))
+            continue;
+        path_known = true;
+        if (strcmp(r->method, routes[i].method) == 0) {
+            routes[i].run(g, r, &to);
+            return;
+        }
+    }
+    if (path_known)
+        answer_error(&to, 405, ERROR_BAD_MESSAGE, "this path takes another method");
+    else
+        answer_error(&to, 404, ERROR_BAD_MESSAGE, "nothing is here");
+}

@@ -1,0 +1,133 @@
+#include "auth.h"
+#include "clock.h"
+#include "embedded.h"
+#include "protocol.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static const char DEVELOPMENT_CLAIMS[] =
+    "{\"sub\":\"dev\",\"rooms\":[\"*\"],\"publish\":[\"*\"],\"role\":\"admin\"}";
+
+bool auth_is_development(const struct gateway *g)
+{
+    return g->settings.key_files.count == 0;
+}
+
+static int load_named(struct gateway *g, struct fault *f)
+{
+    for (size_t i = 0; i < g->settings.key_files.count; i++)
+        if (keyring_add_path(g->keys, g->settings.key_files.at[i], f) != 0)
+            return -1;
+    if (keyring_count(g->keys) == 0)
+        return fault_set(f, "--key-file: no key in it");
+    return 0;
+}
+
+static int print_token(struct gateway *g, const char *path, struct fault *f)
+{
+    struct buf token = {0};
+    int failed = token_sign(g->keys, NULL, NULL, span_of(DEVELOPMENT_CLAIMS), &token, f);
+    if (!failed)
+        fprintf(stderr,
+                "collabd: development mode: no --key-file, so tokens are checked with %s\n"
+                "collabd: a token for user dev, every room, publishing, administration:\n%s\n",
+                path, token.at);
+    buf_fini(&token);
+    return failed;
+}
+
+static int load_development(struct gateway *g, struct fault *f)
+{
+    struct buf path = {0};
+    if (embedded_state_dir(&path, f) != 0) {
+        buf_fini(&path);
+        return -1;
+    }
+    buf_text(&path, "/dev.key");
+    int failed = access(path.at, F_OK) != 0 && key_make("hmac", path.at, f) != 0;
+    if (!failed)
+        failed = keyring_add_path(g->keys, path.at, f) != 0 || print_token(g, path.at, f) != 0;
+    buf_fini(&path);
+    return failed ? -1 : 0;
+}
+
+int auth_load(struct gateway *g, struct fault *f)
+{
+    g->keys = keyring_new();
+    return auth_is_development(g) ? load_development(g, f) : load_named(g, f);
+}
+
+struct identity *auth_check(struct gateway *g, struct span token, struct fault *f)
+{
+    struct token_rules rules = {
+        .audience = g->settings.audience,
+        .issuer = g->settings.issuer,
+        .leeway_s = (int)(g->settings.leeway_ms / 1000),
+    };
+    struct identity *who = token_verify(g->keys, &rules, token, clock_wall_ms() / 1000, f);
+    if (!who)
+        g->metrics.value[M_AUTH_FAILURES]++;
+    return who;
+}
+
+/* Takes what stands before the next separator off the front of a list. */
+static struct span take_item(struct span *list, char separator)
+{
+    const char *end = memchr(list->at, separator, list->len);
+    struct span item = {list->at, end ? (size_t)(end - list->at) : list->len};
+    size_t taken = item.len + (end ? 1 : 0);
+    *list = (struct span){list->at + taken, list->len - taken};
+    return item;
+}
+
+static struct span without(struct span s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return (struct span){s.at + n, s.len - n};
+}
+
+static struct span in_query(struct span query)
+{
+    while (query.len) {
+        struct span item = take_item(&query, '&');
+        if (span_starts(item, "token="))
+            return without(item, "token=");
+    }
+    return (struct span){0};
+}
+
+static struct span in_header(struct span value)
+{
+    static const char scheme[] = "Bearer ";
+    if (value.len < strlen(scheme) || strncasecmp(value.at, scheme, strlen(scheme)) != 0)
+        return (struct span){0};
+    value = without(value, scheme);
+    while (value.len && value.at[0] == ' ')
+        value = without(value, " ");
+    return value;
+}
+
+static struct span in_protocols(struct span protocols)
+{
+    while (protocols.len) {
+        struct span item = take_item(&protocols, ',');
+        while (item.len && item.at[0] == ' ')
+            item = without(item, " ");
+        if (span_starts(item, PROTOCOL_BEARER))
+            return without(item, PROTOCOL_BEARER);
+    }
+    return (struct span){0};
+}
+
+struct span auth_find(const struct auth_request *r)
+{
+    struct span token = in_query(r->query);
+    if (!token.len)
+        token = in_header(r->authorization);
+    if (!token.len)
+        token = in_protocols(r->protocols);
+    return token;
+}

@@ -1,0 +1,37 @@
+/* The bus: this node's side of Redis. Rooms with members here are listened to, and no others;
+ * what arrives goes to the hub; what clients publish goes to Redis. While Redis is away the node
+ * serves its own clients: events are handed to the hub directly, and the answer says so. */
+#ifndef BUS_H
+#define BUS_H
+
+#include "event.h"
+#include "gateway.h"
+#include "session.h"
+#include "store.h"
+
+/* told: called when Redis was reached or lost, the first time too (why NULL: reached). */
+typedef void bus_told(void *ctx, const char *why);
+struct bus *bus_open(struct gateway *g, const struct redis_address *address, bus_told *told,
+                     void *ctx);
+void bus_close(struct bus *b);
+
+bool bus_is_up(const struct bus *b);
+/* Why Redis is away; "" while it is not. */
+const char *bus_trouble(const struct bus *b);
+struct store *bus_store(struct bus *b);
+
+/* The session's joins take effect: listens to a room that is new here. */
+void bus_join(struct bus *b, struct session *s, struct span room);
+
+/* The hub's hook: nobody here is in the room any more. ctx: the gateway. */
+void bus_room_gone(void *ctx, struct span room);
+
+/* Calls done when events published from then on reach all that joined so far. */
+void bus_settle(struct bus *b, store_done *done, void *arg);
+
+/* Publishes through Redis; on this node alone while Redis is away (result STORE_UNAVAILABLE with
+ * local true). Sets e->time when it is empty. */
+typedef void bus_done(void *arg, enum store_result result, bool local, const char *why);
+void bus_publish(struct bus *b, struct event *e, bus_done *done, void *arg);
+
+#endif

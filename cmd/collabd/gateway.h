@@ -1,0 +1,27 @@
+/* What the stages of one gateway share. main.c makes it and takes it down; each stage uses what
+ * it needs of it and owns none of it. */
+#ifndef GATEWAY_H
+#define GATEWAY_H
+
+#include "metric.h"
+#include "settings.h"
+#include "token.h"
+#include "wheel.h"
+#include <stdbool.h>
+#include <uv.h>
+
+struct gateway {
+    uv_loop_t *loop;
+    struct settings settings;
+    struct metrics metrics;
+    struct keyring *keys;
+    struct wheel *wheel;       /* turned by main.c; its timers are sessions' */
+    struct outboxes *outboxes; /* outbox.h */
+    struct hub *hub;           /* hub.h */
+    struct bus *bus;           /* bus.h */
+    struct session *sessions;  /* all, in a list (session.h) */
+    struct node *node;         /* node.h */
+    bool draining;             /* no new connections; the present ones are being closed */
+};
+
+#endif

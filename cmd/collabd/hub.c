@@ -1,0 +1,224 @@
+#include "hub.h"
+#include "mem.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* The room's side of a membership. */
+struct member {
+    struct session *session;
+    uint32_t seat; /* index in the session's seats */
+};
+
+struct room {
+    UT_hash_handle hh;
+    struct member *members;
+    uint32_t count, cap;
+    uint32_t len;
+    char name[];
+};
+
+struct hub {
+    struct gateway *gateway;
+    struct room *rooms;
+    hub_gone *room_gone;
+    void *ctx;
+    uint64_t deliveries; /* the mark of the last one that had to leave members out */
+};
+
+struct hub *hub_new(struct gateway *g, hub_gone *room_gone, void *ctx)
+{
+    struct hub *h = mem_zero(sizeof(*h));
+    h->gateway = g;
+    h->room_gone = room_gone;
+    h->ctx = ctx;
+    return h;
+}
+
+void hub_free(struct hub *h)
+{
+    assert(!h->rooms);
+    free(h);
+}
+
+static struct room *find_room(const struct hub *h, struct span name)
+{
+    struct room *room;
+    HASH_FIND(hh, h->rooms, name.at, name.len, room);
+    return room;
+}
+
+static struct room *make_room(struct hub *h, struct span name)
+{
+    struct room *room = mem_zero(sizeof(*room) + name.len + 1);
+    room->len = (uint32_t)name.len;
+    memcpy(room->name, name.at, name.len);
+    HASH_ADD(hh, h->rooms, name, name.len, room);
+    h->gateway->metrics.value[M_ROOMS]++;
+    return room;
+}
+
+static void drop_room(struct hub *h, struct room *room)
+{
+    h->room_gone(h->ctx, (struct span){room->name, room->len});
+    HASH_DEL(h->rooms, room);
+    h->gateway->metrics.value[M_ROOMS]--;
+    free(room->members);
+    free(room);
+}
+
+/* The index of the session's seat in the room, or -1; the shorter of both lists is searched. */
+static int64_t find_seat(const struct session *s, const struct room *room)
+{
+    if (s->seat_count <= room->count) {
+        for (uint32_t i = 0; i < s->seat_count; i++)
+            if (s->seats[i].room == room)
+                return i;
+        return -1;
+    }
+    for (uint32_t i = 0; i < room->count; i++)
+        if (room->members[i].session == s)
+            return room->members[i].seat;
+    return -1;
+}
+
+static void take_seat(struct session *s, struct room *room)
+{
+    if (s->seat_count == s->seat_cap) {
+        s->seat_cap = s->seat_cap ? s->seat_cap * 2 : 1;
+        s->seats = mem_resize(s->seats, s->seat_cap * sizeof(struct seat));
+    }
+    if (room->count == room->cap) {
+        room->cap = room->cap ? room->cap * 2 : 1;
+        room->members = mem_resize(room->members, room->cap * sizeof(struct member));
+    }
+    room->members[room->count] = (struct member){s, s->seat_count};
+    s->seats[s->seat_count++] = (struct seat){room, room->count++};
+}
+
+/* The last of each list moves into the gap. */
+static void leave_seat(struct session *s, uint32_t index)
+{
+    struct seat seat = s->seats[index];
+    struct room *room = seat.room;
+    struct member last = room->members[--room->count];
+    room->members[seat.at] = last;
+    last.session->seats[last.seat].at = seat.at;
+
+    struct seat moved = s->seats[--s->seat_count];
+    if (index == s->seat_count)
+        return;
+    s->seats[index] = moved;
+    moved.room->members[moved.at].seat = index;
+}
+
+enum hub_joined hub_join(struct hub *h, struct session *s, struct span name)
+{
+    struct room *room = find_room(h, name);
+    enum hub_joined joined = room ? HUB_JOINED : HUB_FIRST;
+    if (!room)
+        room = make_room(h, name);
+    else if (find_seat(s, room) >= 0)
+        return HUB_ALREADY;
+    take_seat(s, room);
+    h->gateway->metrics.value[M_JOINS]++;
+    return joined;
+}
+
+bool hub_is_in(const struct hub *h, const struct session *s, struct span name)
+{
+    const struct room *room = find_room(h, name);
+    return room && find_seat(s, room) >= 0;
+}
+
+static void leave(struct hub *h, struct session *s, uint32_t index)
+{
+    struct room *room = s->seats[index].room;
+    leave_seat(s, index);
+    h->gateway->metrics.value[M_JOINS]--;
+    if (!room->count)
+        drop_room(h, room);
+}
+
+bool hub_leave(struct hub *h, struct session *s, struct span name)
+{
+    struct room *room = find_room(h, name);
+    int64_t index = room ? find_seat(s, room) : -1;
+    if (index < 0)
+        return false;
+    leave(h, s, (uint32_t)index);
+    return true;
+}
+
+void hub_leave_all(struct hub *h, struct session *s)
+{
+    while (s->seat_count)
+        leave(h, s, s->seat_count - 1);
+}
+
+/* An event on its way to the members of one room: framed once for each codec in use. */
+struct parcel {
+    const struct event *event;
+    struct span text;
+    struct frame *frames[CODEC_COUNT];
+};
+
+static struct frame *parcel_frame(struct parcel *p, const struct codec *codec)
+{
+    struct frame **frame = &p->frames[codec->index];
+    if (!*frame)
+        *frame = codec->event(p->event, p->text);
+    return frame_ref(*frame);
+}
+
+static void parcel_fini(struct parcel *p)
+{
+    for (int i = 0; i < CODEC_COUNT; i++)
+        if (p->frames[i])
+            frame_unref(p->frames[i]);
+}
+
+/* Marks all members of the rooms that come before this copy's: they get, or got, the event there.
+ */
+static void mark_earlier(struct hub *h, const struct event *e, int index)
+{
+    h->deliveries++;
+    for (int i = 0; i < index; i++) {
+        struct room *room = find_room(h, e->rooms[i]);
+        for (uint32_t m = 0; room && m < room->count; m++)
+            room->members[m].session->mark = h->deliveries;
+    }
+}
+
+void hub_deliver(struct hub *h, struct span name, const struct event *e, struct span text)
+{
+    struct room *room = find_room(h, name);
+    if (!room)
+        return;
+    int index = event_room_index(e);
+    if (index > 0)
+        mark_earlier(h, e, index);
+    struct parcel parcel = {.event = e, .text = text};
+    int64_t delivered = 0;
+    for (uint32_t m = 0; m < room->count; m++) {
+        struct session *s = room->members[m].session;
+        if (index > 0 && s->mark == h->deliveries)
+            continue;
+        session_put(s, parcel_frame(&parcel, s->codec));
+        delivered++;
+    }
+    h->gateway->metrics.value[M_DELIVERIES] += delivered;
+    parcel_fini(&parcel);
+}
+
+void hub_rooms(const struct hub *h, hub_each *each, void *arg)
+{
+    for (struct room *room = h->rooms; room; room = room->hh.next)
+        each(arg, (struct span){room->name, room->len}, room->count);
+}
+
+size_t hub_room_count(const struct hub *h)
+{
+    return HASH_COUNT(h->rooms);
+}

@@ -1,0 +1,43 @@
+/* The hub: which session is in which room, and who gets an event.
+ *
+ * Both directions are kept, each entry knowing its place in the other, so that joining, leaving
+ * and going away cost the same however large a room is. It knows no protocol, no socket and no
+ * Redis. An empty room is gone at once. */
+#ifndef HUB_H
+#define HUB_H
+
+#include "event.h"
+#include "gateway.h"
+#include "session.h"
+
+struct room;
+
+/* The session's side of a membership. */
+struct seat {
+    struct room *room;
+    uint32_t at; /* index in the room's members */
+};
+
+/* room_gone: called when the last member left, before the room is freed. */
+typedef void hub_gone(void *ctx, struct span room);
+struct hub *hub_new(struct gateway *g, hub_gone *room_gone, void *ctx);
+void hub_free(struct hub *h);
+
+enum hub_joined { HUB_ALREADY, HUB_JOINED, HUB_FIRST }; /* FIRST: the room is new here */
+enum hub_joined hub_join(struct hub *h, struct session *s, struct span room);
+bool hub_is_in(const struct hub *h, const struct session *s, struct span room);
+/* Whether it was in it. */
+bool hub_leave(struct hub *h, struct session *s, struct span room);
+void hub_leave_all(struct hub *h, struct session *s);
+
+/* Hands the event's copy for `room` to every member that is in none of the rooms before it in
+ * e->rooms: each client gets the event once, whatever rooms it shares with it. text: the event
+ * as JSON. */
+void hub_deliver(struct hub *h, struct span room, const struct event *e, struct span text);
+
+/* Calls each for every room. */
+typedef void hub_each(void *arg, struct span room, uint32_t members);
+void hub_rooms(const struct hub *h, hub_each *each, void *arg);
+size_t hub_room_count(const struct hub *h);
+
+#endif

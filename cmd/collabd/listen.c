@@ -1,0 +1,225 @@
+#include "listen.h"
+#include "log.h"
+#include "mem.h"
+#include "num.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utlist.h>
+
+enum { BACKLOG = 4096, DEFER_S = 5, LOG_KIND_ACCEPT = 2 };
+
+/* One listening socket. */
+struct port {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } u;
+    struct listener *listener;
+    struct port *next;
+    bool unix_socket;
+    char *url;
+};
+
+struct listener {
+    struct gateway *gateway;
+    struct https *https;
+    struct port *ports;
+};
+
+/* --- addresses ---------------------------------------------------------------------------- */
+
+/* Cuts ":PORT" off the end of an address; one without brackets and with several colons is an IPv6
+ * address without a port. */
+static int take_port(struct span *address, int64_t *port, struct fault *f)
+{
+    const char *colon = memrchr(address->at, ':', address->len);
+    if (!colon)
+        return 0;
+    struct span before = {address->at, (size_t)(colon - address->at)};
+    bool bracketed = before.len && before.at[before.len - 1] == ']';
+    if (!bracketed && memchr(before.at, ':', before.len))
+        return 0;
+    struct span digits = {colon + 1, address->len - before.len - 1};
+    *address = before;
+    return num_parse(digits, 0, 65535, port, f);
+}
+
+static int parse_address(struct span text, int64_t port, struct sockaddr_storage *out,
+                         struct fault *f)
+{
+    if (take_port(&text, &port, f) != 0)
+        return -1;
+    if (text.len >= 2 && text.at[0] == '[' && text.at[text.len - 1] == ']')
+        text = (struct span){text.at + 1, text.len - 2};
+    char *host = span_text(text);
+    int bad = uv_ip4_addr(host, (int)port, (struct sockaddr_in *)out) != 0 &&
+              uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)out) != 0;
+    free(host);
+    return bad ? fault_set(f, "not an IP address, [IPv6 address] or unix:PATH") : 0;
+}
+
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+    if (a->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
+    return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
+}
+
+static char *tcp_url(uv_tcp_t *tcp)
+{
+    struct sockaddr_storage a;
+    int len = sizeof(a);
+    char host[INET6_ADDRSTRLEN];
+    struct buf url = {0};
+    uv_tcp_getsockname(tcp, (struct sockaddr *)&a, &len);
+    uv_ip_name((struct sockaddr *)&a, host, sizeof(host));
+    bool v6 = a.ss_family == AF_INET6;
+    in_port_t port =
+        v6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port;
+    buf_printf(&url, v6 ? "http://[%s]:%d" : "http://%s:%d", host, ntohs(port));
+    return url.at;
+}
+
+/* --- accepting ---------------------------------------------------------------------------- */
+
+static void discard(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct port *p = server->data;
+    struct gateway *g = p->listener->gateway;
+    if (status < 0) {
+        log_limited(LOG_KIND_ACCEPT, LOG_WARNING, "%s: cannot accept: %s", p->url,
+                    uv_strerror(status));
+        return;
+    }
+    uv_stream_t *client = mem_zero(p->unix_socket ? sizeof(uv_pipe_t) : sizeof(uv_tcp_t));
+    if (p->unix_socket)
+        uv_pipe_init(g->loop, (uv_pipe_t *)client, 0);
+    else
+        uv_tcp_init(g->loop, (uv_tcp_t *)client);
+    if (uv_accept(server, client) != 0) {
+        uv_close((uv_handle_t *)client, discard);
+        return;
+    }
+    if (!p->unix_socket)
+        uv_tcp_nodelay((uv_tcp_t *)client, 1);
+    http_take(p->listener->https, client);
+}
+
+/* --- binding ------------------------------------------------------------------------------ */
+
+static int bind_tcp(struct port *p, struct span text, struct fault *f)
+{
+    struct gateway *g = p->listener->gateway;
+    struct sockaddr_storage a = {0};
+    int defer_s = DEFER_S;
+    uv_os_fd_t fd;
+    if (parse_address(text, g->settings.port, &a, f) != 0)
+        return -1;
+    if (!g->settings.key_files.count && !is_loopback(&a))
+        return fault_set(f, "beyond loopback only with --key-file");
+    int error = uv_tcp_bind(&p->u.tcp, (struct sockaddr *)&a, 0);
+    if (error)
+        return fault_set(f, "%s", uv_strerror(error));
+    /* Clients speak first: the kernel wakes us when the request is there. */
+    uv_fileno(&p->u.handle, &fd);
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, sizeof(defer_s));
+    return 0;
+}
+
+/* A socket on which nobody listens any more is what a killed process leaves. */
+static bool is_stale(const struct sockaddr_un *a)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool refused =
+        connect(fd, (const struct sockaddr *)a, sizeof(*a)) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+static int bind_unix(struct port *p, const char *path, struct fault *f)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(a.sun_path))
+        return fault_set(f, "the path is longer than %zu bytes", sizeof(a.sun_path) - 1);
+    strcpy(a.sun_path, path);
+    if (is_stale(&a))
+        unlink(path);
+    int error = uv_pipe_bind(&p->u.pipe, path);
+    return error ? fault_set(f, "%s", uv_strerror(error)) : 0;
+}
+
+static void port_closed(uv_handle_t *handle)
+{
+    struct port *p = handle->data;
+    free(p->url);
+    free(p);
+}
+
+static struct port *open_port(struct listener *l, const char *text, struct fault *f)
+{
+    static const char scheme[] = "unix:";
+    struct port *p = mem_zero(sizeof(*p));
+    p->listener = l;
+    p->unix_socket = strncmp(text, scheme, strlen(scheme)) == 0;
+    if (p->unix_socket)
+        uv_pipe_init(l->gateway->loop, &p->u.pipe, 0);
+    else
+        uv_tcp_init(l->gateway->loop, &p->u.tcp);
+    p->u.handle.data = p;
+    int failed =
+        p->unix_socket ? bind_unix(p, text + strlen(scheme), f) : bind_tcp(p, span_of(text), f);
+    int error = failed ? 0 : uv_listen(&p->u.stream, BACKLOG, on_connection);
+    if (error)
+        failed = fault_set(f, "%s", uv_strerror(error));
+    if (failed) {
+        fault_at(f, "--listen %s", text);
+        uv_close(&p->u.handle, port_closed);
+        return NULL;
+    }
+    p->url = p->unix_socket ? mem_text(text) : tcp_url(&p->u.tcp);
+    return p;
+}
+
+struct listener *listen_open(struct gateway *g, struct https *https, struct fault *f)
+{
+    struct listener *l = mem_zero(sizeof(*l));
+    l->gateway = g;
+    l->https = https;
+    for (size_t i = 0; i < g->settings.listen.count; i++) {
+        struct port *p = open_port(l, g->settings.listen.at[i], f);
+        if (!p) {
+            listen_close(l);
+            return NULL;
+        }
+        LL_APPEND(l->ports, p);
+    }
+    return l;
+}
+
+void listen_close(struct listener *l)
+{
+    struct port *p, *tmp;
+    LL_FOREACH_SAFE(l->ports, p, tmp)
+    uv_close(&p->u.handle, port_closed);
+    free(l);
+}
+
+void listen_addresses(const struct listener *l, struct buf *out)
+{
+    const struct port *p;
+    LL_FOREACH (l->ports, p)
+        buf_printf(out, "%s%s", p == l->ports ? "" : " ", p->url);
+}

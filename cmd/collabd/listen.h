@@ -1,0 +1,19 @@
+/* The listening sockets: IPv4, IPv6 and Unix. Hands on what it accepts. */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include "gateway.h"
+#include "http.h"
+
+/* Listens at every address of the settings; connections are accepted as the loop runs. NULL with
+ * a fault that names the address. Without keys it refuses what is not loopback. */
+struct listener;
+struct listener *listen_open(struct gateway *g, struct https *https, struct fault *f);
+
+/* Stops listening; what was accepted lives on. */
+void listen_close(struct listener *l);
+
+/* Appends the addresses, with the ports that were given, separated by blanks. */
+void listen_addresses(const struct listener *l, struct buf *out);
+
+#endif

@@ -1,0 +1,255 @@
+/* collabd, the gateway: settings, keys, Redis, sockets, the loop, the end. */
+#include "auth.h"
+#include "bus.h"
+#include "clock.h"
+#include "embedded.h"
+#include "hub.h"
+#include "listen.h"
+#include "log.h"
+#include "node.h"
+#include "outbox.h"
+#include "session.h"
+#include "status.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+enum {
+    WHEEL_TICK_MS = 50,
+    GOODBYE_MS = 3000, /* how long clients may take to close at the end */
+    GOODBYE_TICK_MS = 10
+};
+
+struct collabd {
+    struct gateway gateway;
+    uv_loop_t loop;
+    struct embedded *embedded; /* NULL: a Redis was named */
+    struct redis_address redis;
+    struct websockets *websockets;
+    struct https *https;
+    struct listener *listener; /* NULL once closed */
+    uv_prepare_t before_block;
+    uv_timer_t tick;
+    uv_timer_t goodbye;
+    uv_signal_t terminate, interrupt;
+    int64_t goodbye_until_ms; /* steady */
+    bool announced;
+    bool withdrawn; /* the node's record is gone from Redis */
+};
+
+static _Noreturn void fail(enum exit_status status, const struct fault *f)
+{
+    fprintf(stderr, "collabd: %s\n", f->text);
+    exit(status);
+}
+
+/* --- settings ----------------------------------------------------------------------------- */
+
+static void read_settings(struct settings *set, int argc, char **argv)
+{
+    struct fault f;
+    int first = argc;
+    enum opt_result result = opt_parse(&settings_program, set, argc, argv, &first, &f);
+    if (result == OPT_HELP)
+        opt_help(&settings_program, stdout);
+    if (result == OPT_VERSION)
+        printf("collabd %s\n", COLLAB_VERSION);
+    if (result == OPT_HELP || result == OPT_VERSION)
+        exit(fflush(stdout) == 0 ? STATUS_OK : STATUS_NO);
+    if (result == OPT_RUN && first < argc)
+        result = (fault_set(&f, "%s: takes no operands", argv[first]), OPT_WRONG);
+    if (result == OPT_WRONG)
+        fail(STATUS_USAGE, &f);
+}
+
+/* --- Redis -------------------------------------------------------------------------------- */
+
+/* The one that was named, or one of our own. */
+static void find_redis(struct collabd *d)
+{
+    struct fault f;
+    struct buf url = {0};
+    const char *named = d->gateway.settings.redis;
+    if (named) {
+        buf_text(&url, named);
+    } else {
+        d->embedded = embedded_start(&f);
+        if (!d->embedded)
+            fail(STATUS_UNREACHABLE, &f);
+        embedded_supervise(d->embedded, &d->loop);
+        embedded_url(&url);
+    }
+    if (redis_address_parse(&d->redis, buf_span(&url), &f) != 0) {
+        fault_at(&f, "--redis");
+        fail(STATUS_USAGE, &f);
+    }
+    buf_fini(&url);
+}
+
+static void announce(struct collabd *d)
+{
+    struct buf addresses = {0};
+    listen_addresses(d->listener, &addresses);
+    node_announce(d->gateway.node, buf_span(&addresses));
+    printf("ready %s\n", addresses.at);
+    fflush(stdout);
+    buf_fini(&addresses);
+}
+
+/* The first answer about Redis, good or bad, is what being ready waits for. */
+static void redis_told(void *ctx, const char *why)
+{
+    struct collabd *d = ctx;
+    if (why)
+        log_warning("degraded: %s", why);
+    else
+        log_info("%s: connected", d->redis.label);
+    if (!d->announced && !d->gateway.draining)
+        announce(d);
+    d->announced = true;
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static void flush_outboxes(uv_prepare_t *handle)
+{
+    struct gateway *g = handle->data;
+    outboxes_flush(g->outboxes);
+}
+
+static void turn_wheel(uv_timer_t *handle)
+{
+    struct gateway *g = handle->data;
+    wheel_turn(g->wheel, clock_steady_ms());
+}
+
+static void session_fires(struct wheel_timer *timer, void *ctx)
+{
+    (void)ctx;
+    session_due(timer);
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void node_withdrawn(void *arg)
+{
+    struct collabd *d = arg;
+    d->withdrawn = true;
+}
+
+static void see_goodbye(uv_timer_t *handle)
+{
+    struct collabd *d = handle->data;
+    bool late = clock_steady_ms() >= d->goodbye_until_ms;
+    if (late || (d->withdrawn && !d->gateway.sessions && !https_count(d->https)))
+        uv_stop(&d->loop);
+}
+
+static void say_goodbye(uv_signal_t *handle, int number)
+{
+    struct collabd *d = handle->data;
+    struct gateway *g = &d->gateway;
+    struct session *s;
+    if (g->draining)
+        return;
+    log_info("%s: closing %lld connections", number == SIGINT ? "SIGINT" : "SIGTERM",
+             (long long)g->metrics.value[M_CONNECTIONS]);
+    g->draining = true;
+    listen_close(d->listener);
+    d->listener = NULL;
+    https_end_all(d->https);
+    DL_FOREACH (g->sessions, s)
+        session_close(s, CLOSE_RESTART);
+    node_withdraw(g->node, node_withdrawn, d);
+    d->goodbye_until_ms = clock_steady_ms() + GOODBYE_MS;
+    uv_timer_start(&d->goodbye, see_goodbye, 0, GOODBYE_TICK_MS);
+}
+
+/* --- set-up and take-down ----------------------------------------------------------------- */
+
+static void set_up_loop(struct collabd *d)
+{
+    uv_loop_t *loop = &d->loop;
+    uv_loop_init(loop);
+    uv_prepare_init(loop, &d->before_block);
+    uv_timer_init(loop, &d->tick);
+    uv_timer_init(loop, &d->goodbye);
+    uv_signal_init(loop, &d->terminate);
+    uv_signal_init(loop, &d->interrupt);
+    d->before_block.data = d->tick.data = &d->gateway;
+    d->goodbye.data = d->terminate.data = d->interrupt.data = d;
+    signal(SIGPIPE, SIG_IGN);
+    uv_signal_start(&d->terminate, say_goodbye, SIGTERM);
+    uv_signal_start(&d->interrupt, say_goodbye, SIGINT);
+    uv_prepare_start(&d->before_block, flush_outboxes);
+    uv_timer_start(&d->tick, turn_wheel, WHEEL_TICK_MS, WHEEL_TICK_MS);
+}
+
+static void set_up_stages(struct collabd *d)
+{
+    struct gateway *g = &d->gateway;
+    struct fault f;
+    g->loop = &d->loop;
+    g->wheel = wheel_new(WHEEL_TICK_MS, clock_steady_ms(), session_fires, NULL);
+    g->outboxes = outboxes_new(&g->metrics, session_send);
+    g->hub = hub_new(g, bus_room_gone, g);
+    g->node = node_new(g);
+    d->websockets = websockets_new(g, &f);
+    if (!d->websockets)
+        fail(STATUS_UNREACHABLE, &f);
+    d->https = https_new(g, d->websockets);
+    d->listener = listen_open(g, d->https, &f);
+    if (!d->listener) {
+        embedded_stop(d->embedded);
+        fail(STATUS_USAGE, &f);
+    }
+    g->bus = bus_open(g, &d->redis, redis_told, d);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+    uv_close(handle, NULL);
+}
+
+static void take_down(struct collabd *d)
+{
+    struct gateway *g = &d->gateway;
+    node_free(g->node);
+    websockets_free(d->websockets);
+    uv_run(&d->loop, UV_RUN_NOWAIT);
+    bus_close(g->bus);
+    embedded_stop(d->embedded);
+    close_handle((uv_handle_t *)&d->before_block);
+    close_handle((uv_handle_t *)&d->tick);
+    close_handle((uv_handle_t *)&d->goodbye);
+    close_handle((uv_handle_t *)&d->terminate);
+    close_handle((uv_handle_t *)&d->interrupt);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    https_free(d->https);
+    hub_free(g->hub);
+    outboxes_free(g->outboxes);
+    wheel_free(g->wheel);
+    keyring_free(g->keys);
+    redis_address_fini(&d->redis);
+    opt_free(&settings_program, &g->settings);
+    uv_loop_close(&d->loop);
+}
+
+int main(int argc, char **argv)
+{
+    static struct collabd d;
+    struct settings *set = &d.gateway.settings;
+    struct fault f;
+    read_settings(set, argc, argv);
+    log_open("collabd", (enum log_level)set->log_level, set->log_format == 1);
+    if (auth_load(&d.gateway, &f) != 0)
+        fail(STATUS_USAGE, &f);
+    set_up_loop(&d);
+    find_redis(&d);
+    set_up_stages(&d);
+    uv_run(&d.loop, UV_RUN_DEFAULT);
+    take_down(&d);
+    return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/* What an operator can set: one table of rows, from which flags, environment, settings file,
+ * help, completions and the check of the man page come. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "opt.h"
+#include <stdbool.h>
+
+struct settings {
+    /* where */
+    struct opt_list listen; /* ADDR:PORT, [ADDR]:PORT or unix:PATH */
+    int64_t port;           /* of addresses that name none */
+    char *redis;            /* URL; NULL: the embedded default */
+    char *node;             /* name of this node; NULL: a random one */
+    char *config;
+    /* who */
+    struct opt_list key_files;
+    char *audience;
+    char *issuer;
+    int64_t leeway_ms;
+    int stats; /* who may read the statistics: STATS_ALL, STATS_ADMIN */
+    /* limits */
+    int64_t connections_max;
+    int64_t rooms_max; /* of one client */
+    int64_t message_bytes_max;
+    int64_t header_bytes_max;
+    int64_t body_bytes_max;
+    int64_t outbox_bytes_max;
+    int64_t outbox_ms_max;
+    /* times */
+    int64_t handshake_ms;
+    int64_t auth_ms;
+    int64_t ping_ms;
+    int64_t silence_ms;
+    int64_t probe_ms;
+    /* log */
+    int log_level;
+    int log_format; /* 0: text, 1: JSON */
+};
+
+enum { STATS_ALL, STATS_ADMIN };
+
+extern const struct opt_program settings_program;
+
+#endif

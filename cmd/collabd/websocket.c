@@ -1,0 +1,307 @@
+#include "websocket.h"
+#include "action.h"
+#include "log.h"
+#include "mem.h"
+#include "plain.h"
+#include "session.h"
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    /* libwebsockets keeps a buffer of this size for each connection: half of what an idle one
+     * costs. What is longer arrives in pieces. */
+    RX_BYTES = 512,
+    TX_BYTES = 1 << 20, /* more than one write of ours, so that none is cut */
+    HEAD_BYTES = 1024,  /* of the request that we write for libwebsockets */
+    HEADS = 64,
+    CLOSE_S = 5,      /* how long a peer may take to answer a close */
+    KEY_CHARS = 24,   /* 16 bytes in base64 */
+    SPARE_FDS = 1024, /* listeners, Redis, connections still in HTTP */
+};
+
+struct websockets {
+    struct gateway *gateway;
+    struct lws_context *lws;
+    struct lws_vhost *vhost;
+    struct socket *arriving; /* the one whose handshake libwebsockets is working on */
+};
+
+/* One connection; its session's link. */
+struct socket {
+    struct link link; /* first, so that a link is its socket */
+    struct lws *wsi;
+    struct session *session;
+    struct buf message;   /* pieces of the message that is arriving */
+    bool dead;            /* nothing can be written any more */
+    struct identity *who; /* until the session is made */
+    const char *refused;
+};
+
+/* --- the session's link ------------------------------------------------------------------- */
+
+static struct socket *socket_of(struct link *l)
+{
+    return (struct socket *)l;
+}
+
+static bool link_send(struct link *l, struct span frames)
+{
+    struct socket *k = socket_of(l);
+    if (k->dead)
+        return false;
+    if (lws_partial_buffered(k->wsi)) {
+        lws_callback_on_writable(k->wsi);
+        return false;
+    }
+    /* A raw write leaves the bytes alone, whatever its prototype says. */
+    if (lws_write(k->wsi, (unsigned char *)frames.at, frames.len, LWS_WRITE_RAW) >= 0)
+        return true;
+    k->dead = true;
+    lws_set_timeout(k->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+    return false;
+}
+
+/* The close frame is ours, as all others: on a libuv loop this libwebsockets ends a connection
+ * without the one that it was asked to send. The peer's answer ends it; or the time limit. */
+static void link_close(struct link *l)
+{
+    lws_set_timeout(socket_of(l)->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_S);
+}
+
+static const struct link_kind link_kind = {.send = link_send, .close = link_close};
+
+/* --- what libwebsockets tells ------------------------------------------------------------- */
+
+static void greet(struct socket *k)
+{
+    static const struct request unasked;
+    if (k->refused) {
+        session_refuse(k->session, &unasked, ERROR_UNAUTHENTICATED, k->refused, NULL);
+        session_close(k->session, CLOSE_POLICY);
+    } else if (k->who) {
+        session_identify(k->session, k->who);
+        k->who = NULL;
+        action_welcome(k->session, &unasked);
+    }
+}
+
+static int established(struct websockets *w, struct lws *wsi)
+{
+    struct socket *k = w->arriving;
+    if (!k)
+        return -1;
+    w->arriving = NULL;
+    k->wsi = wsi;
+    lws_set_opaque_user_data(wsi, k);
+    k->session = session_new(w->gateway, &plain_codec, &k->link);
+    greet(k);
+    return 0;
+}
+
+static void ended(struct socket *k)
+{
+    action_goodbye(k->session);
+    session_ended(k->session);
+    session_unref(k->session);
+    buf_fini(&k->message);
+    free(k);
+}
+
+static bool is_utf8(struct span text)
+{
+    for (size_t n; text.len; text = (struct span){text.at + n, text.len - n}) {
+        n = span_utf8(text);
+        if (!n)
+            return false;
+    }
+    return true;
+}
+
+static void take_message(struct socket *k, struct span message)
+{
+    static const struct request unasked;
+    if (lws_frame_is_binary(k->wsi))
+        session_refuse(k->session, &unasked, ERROR_BAD_MESSAGE,
+                       "binary messages are not part of " PROTOCOL_NAME, NULL);
+    else if (!is_utf8(message))
+        session_close(k->session, CLOSE_NOT_UTF8);
+    else
+        plain_receive(k->session, message);
+}
+
+/* A piece of a message: mostly all of it, which is then read where it lies. */
+static void receive(struct websockets *w, struct socket *k, struct span piece)
+{
+    bool whole = lws_is_final_fragment(k->wsi);
+    session_heard(k->session);
+    if (k->session->closing)
+        return;
+    if (k->message.len + piece.len > (size_t)w->gateway->settings.message_bytes_max) {
+        session_close(k->session, CLOSE_TOO_BIG);
+        return;
+    }
+    if (!whole || k->message.len) {
+        buf_join(&k->message, piece);
+        piece = buf_span(&k->message);
+    }
+    if (!whole)
+        return;
+    take_message(k, piece);
+    buf_fini(&k->message);
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
+{
+    struct websockets *w = lws_context_user(lws_get_context(wsi));
+    struct socket *k = lws_get_opaque_user_data(wsi);
+    (void)user;
+    switch (reason) {
+    case LWS_CALLBACK_ESTABLISHED:
+        return established(w, wsi);
+    case LWS_CALLBACK_RECEIVE:
+        if (k)
+            receive(w, k, (struct span){in, len});
+        return 0;
+    case LWS_CALLBACK_RECEIVE_PONG:
+        if (k)
+            session_heard(k->session);
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        if (k)
+            session_writable(k->session);
+        return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        /* Ours was answered, or ours answers the peer's. */
+        return k && k->session->closing ? -1 : 0;
+    case LWS_CALLBACK_CLOSED:
+        lws_set_opaque_user_data(wsi, NULL);
+        if (k)
+            ended(k);
+        return 0;
+    case LWS_CALLBACK_HTTP: /* only upgrades are handed over */
+        return -1;
+    default:
+        return 0;
+    }
+}
+
+/* --- taking a connection over ------------------------------------------------------------- */
+
+static bool is_base64(struct span s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return s.len == KEY_CHARS && strspn(s.at, digits) >= 22;
+}
+
+const char *websocket_check(const struct websocket_offer *o)
+{
+    if (!span_is(o->version, "13"))
+        return "Sec-WebSocket-Version: must be 13";
+    if (!is_base64(o->key))
+        return "Sec-WebSocket-Key: must be 16 bytes in base64";
+    return NULL;
+}
+
+static bool offers_protocol(struct span list)
+{
+    static const char name[] = PROTOCOL_NAME;
+    while (list.len) {
+        const char *comma = memchr(list.at, ',', list.len);
+        size_t len = comma ? (size_t)(comma - list.at) : list.len;
+        struct span item = {list.at, len};
+        while (item.len && item.at[0] == ' ')
+            item = (struct span){item.at + 1, item.len - 1};
+        if (span_is(item, name))
+            return true;
+        len += comma ? 1 : 0;
+        list = (struct span){list.at + len, list.len - len};
+    }
+    return false;
+}
+
+/* libwebsockets reads a request of our own making, of what is needed: it would refuse a list of
+ * subprotocols of more than 127 bytes, and a token among them is longer. */
+static void write_head(struct buf *head, const struct websocket_offer *o)
+{
+    buf_printf(head,
+               "GET / HTTP/1.1\r\nHost: collabd\r\nUpgrade: websocket\r\n"
+               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+               "Sec-WebSocket-Key: %.*s\r\n",
+               (int)o->key.len, o->key.at);
+    if (offers_protocol(o->protocols))
+        buf_text(head, "Sec-WebSocket-Protocol: " PROTOCOL_NAME "\r\n");
+    buf_text(head, "\r\n");
+    buf_join(head, o->early);
+}
+
+void websocket_take(struct websockets *w, int fd, const struct websocket_offer *o,
+                    struct identity *who, const char *refused)
+{
+    struct buf head = {0};
+    struct socket *k = mem_zero(sizeof(*k));
+    k->link.kind = &link_kind;
+    k->who = who;
+    k->refused = refused;
+    write_head(&head, o);
+    w->arriving = k;
+    /* Calls established() before it returns, or fails and closes the socket. */
+    lws_adopt_socket_vhost_readbuf(w->vhost, fd, head.at, head.len);
+    if (w->arriving) {
+        identity_free(k->who);
+        free(k);
+        w->arriving = NULL;
+    }
+    buf_fini(&head);
+}
+
+/* --- set-up ------------------------------------------------------------------------------- */
+
+static void log_line(int level, const char *line)
+{
+    (void)level;
+    log_debug("libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
+}
+
+static const struct lws_protocols protocols[] = {
+    {PROTOCOL_NAME, on_event, 0, RX_BYTES, 0, NULL, TX_BYTES},
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+struct websockets *websockets_new(struct gateway *g, struct fault *f)
+{
+    struct websockets *w = mem_zero(sizeof(*w));
+    void *loops[] = {g->loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .foreign_loops = loops,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .user = w,
+        /* Without it the table is as large as `ulimit -n`. */
+        .fd_limit_per_thread = (unsigned int)g->settings.connections_max + SPARE_FDS,
+        .max_http_header_data = HEAD_BYTES,
+        .max_http_header_pool = HEADS,
+    };
+    w->gateway = g;
+    lws_set_log_level(log_wants(LOG_DEBUG) ? LLL_ERR | LLL_WARN | LLL_NOTICE : 0, log_line);
+    w->lws = lws_create_context(&info);
+    if (w->lws)
+        w->vhost = lws_create_vhost(w->lws, &info);
+    if (w->vhost)
+        return w;
+    fault_set(f, "libwebsockets cannot start (is libwebsockets-evlib-uv installed?)");
+    websockets_free(w);
+    return NULL;
+}
+
+void websockets_free(struct websockets *w)
+{
+    if (w->lws)
+        lws_context_destroy(w->lws);
+    free(w);
+}

@@ -1,0 +1,209 @@
+/* The hub against a simple model: thousands of random joins, leaves, departures and events. */
+#include "clock.h"
+#include "hub.h"
+#include "mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { CLIENTS = 12, ROOMS = 6, STEPS = 20000 };
+
+/* A client whose link keeps what it is sent. */
+struct client {
+    struct link link;
+    struct session *session;
+    struct buf got;
+};
+
+static struct gateway gateway;
+static struct client clients[CLIENTS];
+static bool model[CLIENTS][ROOMS];
+static int rooms_gone;
+
+static bool keep(struct link *l, struct span frames)
+{
+    buf_join(&((struct client *)l)->got, frames);
+    return true;
+}
+
+static void no_close(struct link *l)
+{
+    (void)l;
+}
+
+static const struct link_kind keeping = {.send = keep, .close = no_close};
+
+static struct frame *whole_text(const struct event *e, struct span text)
+{
+    (void)e;
+    struct frame *f = mem_alloc(sizeof(*f) + text.len);
+    f->refs = 1;
+    f->len = (uint32_t)text.len;
+    memcpy(f->bytes, text.at, text.len);
+    return f;
+}
+
+static const struct codec codec = {.event = whole_text};
+
+static void room_gone(void *ctx, struct span room)
+{
+    (void)ctx;
+    (void)room;
+    rooms_gone++;
+}
+
+static void on_due(struct wheel_timer *timer, void *ctx)
+{
+    (void)timer;
+    (void)ctx;
+}
+
+static const char *room_name(int i)
+{
+    static const char *const names[ROOMS] = {"r:0", "r:1", "r:2", "r:3", "r:4", "r:5"};
+    return names[i];
+}
+
+static void arrive(struct client *c)
+{
+    c->link.kind = &keeping;
+    c->session = session_new(&gateway, &codec, &c->link);
+}
+
+static void depart(struct client *c)
+{
+    hub_leave_all(gateway.hub, c->session);
+    session_ended(c->session);
+    session_unref(c->session);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    gateway.settings.outbox_bytes_max = 1 << 20;
+    gateway.settings.auth_ms = gateway.settings.ping_ms = 1000000;
+    gateway.wheel = wheel_new(50, clock_steady_ms(), on_due, NULL);
+    gateway.outboxes = outboxes_new(&gateway.metrics, session_send);
+    gateway.hub = hub_new(&gateway, room_gone, NULL);
+    for (int i = 0; i < CLIENTS; i++)
+        arrive(&clients[i]);
+    srandom(1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++) {
+        depart(&clients[i]);
+        buf_fini(&clients[i].got);
+    }
+    hub_free(gateway.hub);
+    outboxes_free(gateway.outboxes);
+    wheel_free(gateway.wheel);
+    return 0;
+}
+
+static int pick(int below)
+{
+    return (int)(random() % below);
+}
+
+static void join_or_leave(void)
+{
+    int c = pick(CLIENTS), r = pick(ROOMS);
+    struct span room = span_of(room_name(r));
+    if (pick(2)) {
+        enum hub_joined joined = hub_join(gateway.hub, clients[c].session, room);
+        assert_int_equal(joined == HUB_ALREADY, model[c][r]);
+        model[c][r] = true;
+    } else {
+        assert_int_equal(hub_leave(gateway.hub, clients[c].session, room), model[c][r]);
+        model[c][r] = false;
+    }
+    assert_int_equal(hub_is_in(gateway.hub, clients[c].session, room), model[c][r]);
+}
+
+static void come_back(void)
+{
+    int c = pick(CLIENTS);
+    depart(&clients[c]);
+    memset(model[c], 0, sizeof(model[c]));
+    arrive(&clients[c]);
+}
+
+/* One event to up to four rooms, in a random order, a copy each, as Redis would bring it. */
+static void deliver(void)
+{
+    struct event e = {.version = -1, .type = span_of("t"), .room_count = 1 + pick(4)};
+    bool wanted[CLIENTS] = {false};
+    for (int i = 0, first = pick(ROOMS); i < e.room_count; i++) {
+        int r = (first + i) % ROOMS;
+        e.rooms[i] = span_of(room_name(r));
+        for (int c = 0; c < CLIENTS; c++)
+            wanted[c] |= model[c][r];
+    }
+    for (int i = 0; i < e.room_count; i++) {
+        e.room = e.rooms[i];
+        hub_deliver(gateway.hub, e.room, &e, span_of("x"));
+    }
+    outboxes_flush(gateway.outboxes);
+    for (int c = 0; c < CLIENTS; c++) {
+        assert_int_equal(clients[c].got.len, wanted[c]);
+        buf_clear(&clients[c].got);
+    }
+}
+
+static int64_t model_joins(void)
+{
+    int64_t n = 0;
+    for (int c = 0; c < CLIENTS; c++)
+        for (int r = 0; r < ROOMS; r++)
+            n += model[c][r];
+    return n;
+}
+
+static void test_every_member_gets_an_event_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < STEPS; i++) {
+        int what = pick(100);
+        if (what < 60)
+            join_or_leave();
+        else if (what < 63)
+            come_back();
+        else
+            deliver();
+        assert_int_equal(gateway.metrics.value[M_JOINS], model_joins());
+        assert_int_equal(gateway.metrics.value[M_ROOMS], hub_room_count(gateway.hub));
+    }
+}
+
+static void test_an_empty_room_is_gone(void **state)
+{
+    (void)state;
+    for (int c = 0; c < CLIENTS; c++)
+        hub_leave_all(gateway.hub, clients[c].session);
+    memset(model, 0, sizeof(model));
+    assert_int_equal(hub_room_count(gateway.hub), 0);
+    int before = rooms_gone;
+    assert_int_equal(hub_join(gateway.hub, clients[0].session, span_of("r:0")), HUB_FIRST);
+    assert_int_equal(hub_join(gateway.hub, clients[1].session, span_of("r:0")), HUB_JOINED);
+    hub_leave(gateway.hub, clients[0].session, span_of("r:0"));
+    assert_int_equal(rooms_gone, before);
+    hub_leave(gateway.hub, clients[1].session, span_of("r:0"));
+    assert_int_equal(rooms_gone, before + 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_member_gets_an_event_once),
+        cmocka_unit_test(test_an_empty_room_is_gone),
+    };
+    return cmocka_run_group_tests_name("hub", tests, set_up, tear_down);
+}
