@@ -1,6 +1,7 @@
 #include "event.h"
 #include "clock.h"
 #include "json.h"
+#include "near.h"
 #include "room.h"
 #include <inttypes.h>
 #include <string.h>
@@ -109,12 +110,13 @@ static int take_room(struct event *e, struct span value, struct fault *f)
     return take_room_name("room", value, &e->room, f);
 }
 
-static bool is_among(const struct event *e, struct span room)
+/* Returns which of e->rooms it is, -1 when none. */
+static int find_room(const struct event *e, struct span room)
 {
     for (int i = 0; i < e->room_count; i++)
         if (span_equal(e->rooms[i], room))
-            return true;
-    return false;
+            return i;
+    return -1;
 }
 
 static int take_rooms(struct event *e, struct span value, struct fault *f)
@@ -127,7 +129,7 @@ static int take_rooms(struct event *e, struct span value, struct fault *f)
     while (json_next_element(&walk, &element)) {
         if (take_room_name("rooms", element, &room, f) != 0)
             return -1;
-        if (is_among(e, room))
+        if (find_room(e, room) >= 0)
             return fault_set(f, "rooms: room %s: given twice", fault_quote(room));
         if (e->room_count == EVENT_ROOMS_MAX)
             return fault_set(f, "rooms: more than %d", EVENT_ROOMS_MAX);
@@ -179,13 +181,10 @@ struct field {
     int (*take)(struct event *e, struct span value, struct fault *f);
 };
 
-#define FIELD(name)                                                                                \
-    {                                                                                              \
-#name, sizeof(#name) - 1, take_##name                                                      \
-    }
+#define FIELD(field) .name = #field, .len = sizeof(#field) - 1, .take = take_##field
 static const struct field fields[] = {
-    FIELD(id),   FIELD(type), FIELD(room),    FIELD(rooms),
-    FIELD(user), FIELD(time), FIELD(version), FIELD(data),
+    {FIELD(id)},   {FIELD(type)}, {FIELD(room)},    {FIELD(rooms)},
+    {FIELD(user)}, {FIELD(time)}, {FIELD(version)}, {FIELD(data)},
 };
 enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
 
@@ -205,31 +204,12 @@ static int find_field(struct span key)
     return i;
 }
 
-/* Whether one slip of the fingers is between them: a letter too many, too few or wrong, or two
- * swapped. */
-static bool is_slip(struct span a, struct span b)
-{
-    size_t same = 0;
-
-    while (same < a.len && same < b.len && a.at[same] == b.at[same])
-        same++;
-    a = after(a, same);
-    b = after(b, same);
-    while (a.len > 0 && b.len > 0 && a.at[a.len - 1] == b.at[b.len - 1]) {
-        a.len--;
-        b.len--;
-    }
-    if (a.len <= 1 && b.len <= 1)
-        return true;
-    return a.len == 2 && b.len == 2 && a.at[0] == b.at[1] && a.at[1] == b.at[0];
-}
-
 static int unknown_field(struct span key, struct fault *f)
 {
     struct span name = unquoted(key);
 
     for (int i = 0; i < FIELD_COUNT; i++)
-        if (is_slip(name, span_of(fields[i].name)))
+        if (near_is(name, fields[i].name))
             return fault_set(f, "unknown field %s (did you mean %s?)", fault_quote(name),
                              fields[i].name);
     return fault_set(f, "unknown field %s", fault_quote(name));
@@ -273,7 +253,7 @@ int event_parse(struct event *e, struct span json, bool strict, struct fault *f)
         return fault_set(f, "type: missing");
     if (e->room.len != 0 && e->room_count == 0)
         e->rooms[e->room_count++] = e->room;
-    if (e->room.len != 0 && !is_among(e, e->room))
+    if (e->room.len != 0 && find_room(e, e->room) < 0)
         return fault_set(f, "room %s: is not among rooms", fault_quote(e->room));
     return 0;
 }
@@ -320,8 +300,7 @@ void event_format(const struct event *e, struct buf *out)
 
 int event_room_index(const struct event *e)
 {
-    for (int i = 0; i < e->room_count; i++)
-        if (span_equal(e->rooms[i], e->room))
-            return i;
-    return 0;
+    int i = find_room(e, e->room);
+
+    return i < 0 ? 0 : i;
 }

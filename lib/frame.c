@@ -23,7 +23,7 @@ static size_t write_header(char header[HEADER_BYTES_MAX], uint64_t payload)
     header[1] = (char)(length_bytes == 0 ? payload : length_bytes == 2 ? 126 : 127);
     for (int i = length_bytes; i > 0; i--, payload >>= 8)
         header[1 + i] = (char)(payload & 0xff);
-    return (size_t)(2 + length_bytes);
+    return (size_t)length_bytes + 2;
 }
 
 struct frame *frame_text(const struct span *parts, int count)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { MADE_SECRET_CHARS = 104 }; /* 520 bits: enough for HS512 (RFC 7518, section 3.2) */
 
@@ -279,7 +280,7 @@ static int read_whole(int fd, const struct stat *st, struct buf *out, struct fau
     while (out->len < (size_t)st->st_size) {
         ssize_t n = read(fd, out->at + out->len, (size_t)st->st_size - out->len);
         if (n < 0)
-            return fault_set(f, "%s", strerror(errno));
+            return fault_set(f, "%s", uv_strerror(-errno));
         if (n == 0)
             break;
         out->len += (size_t)n;
@@ -332,10 +333,10 @@ static int open_to_read(int dir, const char *name, struct stat *st, struct fault
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
-        return fault_set(f, "%s", strerror(errno));
+        return fault_set(f, "%s", uv_strerror(-errno));
     if (fstat(fd, st) == 0)
         return fd;
-    fault_set(f, "%s", strerror(errno));
+    fault_set(f, "%s", uv_strerror(-errno));
     close(fd);
     return -1;
 }
@@ -387,7 +388,7 @@ static int add_directory(struct keyring *k, int dir, const struct stat *st, cons
         return fault_at(f, "%s", path);
     int count = scandirat(dir, ".", &entries, is_visible, by_name);
     if (count < 0)
-        return fault_set(f, "%s: %s", path, strerror(errno));
+        return fault_set(f, "%s: %s", path, uv_strerror(-errno));
     for (int i = 0; i < count; i++) {
         if (result == 0)
             result = add_entry(k, dir, path, entries[i]->d_name, f);
@@ -437,10 +438,10 @@ static int write_new(const char *path, mode_t mode, struct span text, struct fau
     if (fd < 0 && errno == EEXIST)
         return fault_set(f, "%s: exists, and was left as it is", path);
     if (fd < 0)
-        return fault_set(f, "%s: %s", path, strerror(errno));
+        return fault_set(f, "%s: %s", path, uv_strerror(-errno));
     int result = write_all(fd, text);
     if (result != 0) {
-        fault_set(f, "%s: %s", path, strerror(errno));
+        fault_set(f, "%s: %s", path, uv_strerror(-errno));
         unlink(path);
     }
     close(fd);

@@ -90,6 +90,11 @@ int room_check_pattern(struct span pattern, struct fault *f)
     return check(pattern, true, f);
 }
 
+bool room_is_segment(struct span text)
+{
+    return segment_fault(text, false) == NULL;
+}
+
 static bool segment_matches(struct span pattern, struct span segment)
 {
     if (pattern.len == 0 || pattern.at[pattern.len - 1] != '*')

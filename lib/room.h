@@ -20,6 +20,10 @@ enum { ROOM_BYTES_MAX = 200 };
 int room_check(struct span room, struct fault *f);
 int room_check_pattern(struct span pattern, struct fault *f);
 
+/* Whether a text can be one segment of a room: an id from elsewhere, before a room is made of
+ * it. */
+bool room_is_segment(struct span text);
+
 /* Whether a (checked) pattern takes a (checked) room. */
 bool room_matches(struct span pattern, struct span room);
 

@@ -12,7 +12,7 @@
 enum {
     /* libwebsockets keeps a buffer of this size for each connection: half of what an idle one
      * costs. What is longer arrives in pieces. */
-    RX_BYTES = 512,
+    RX_BYTES = 256,
     TX_BYTES = 1 << 20, /* more than one write of ours, so that none is cut */
     HEAD_BYTES = 1024,  /* of the request that we write for libwebsockets */
     HEADS = 64,

@@ -141,7 +141,7 @@ static void open_files(void)
     refused("b", "b: mode 0620 lets others change it: chmod 600 b");
     refused("big", "big: larger than any key");
     refused("fifo", "fifo: neither a file nor a directory");
-    refused("none", "none: No such file or directory");
+    refused("none", "none: no such file or directory");
     assert_int_equal(keyring_count(ring), 0);
 }
 
@@ -318,7 +318,7 @@ static void keys_are_made_once(void **state)
     assert_string_equal(f.text, "e: exists, and was left as it is");
     assert_int_equal(access("e.pub", F_OK), -1);
     assert_int_equal(key_make("ec", "none/e", &f), -1);
-    assert_string_equal(f.text, "none/e.pub: No such file or directory");
+    assert_string_equal(f.text, "none/e.pub: no such file or directory");
 }
 
 int main(void)
