@@ -29,8 +29,8 @@ enum {
 
 struct url {
     bool secure;
-    char *host;      /* NULL for a Unix socket */
-    char *port;      /* in digits */
+    char *host; /* NULL for a Unix socket */
+    int port;
     char *socket;    /* the path of a Unix socket, else NULL */
     char *path;      /* with the query */
     char *authority; /* for the Host header */
@@ -108,7 +108,6 @@ struct client_net {
 static void url_fini(struct url *url)
 {
     free(url->host);
-    free(url->port);
     free(url->socket);
     free(url->path);
     free(url->authority);
@@ -164,9 +163,7 @@ static int parse_port(struct url *url, struct span text, struct fault *f)
         return fault_set(f, "a port or a path is expected after the ]");
     if (text.len > 0 && num_parse((struct span){text.at + 1, text.len - 1}, 1, 65535, &port, f) < 0)
         return fault_at(f, "port");
-    char digits[8];
-    snprintf(digits, sizeof digits, "%d", (int)port);
-    url->port = mem_text(digits);
+    url->port = (int)port;
     return 0;
 }
 
@@ -668,9 +665,10 @@ static void resolve(struct client *c)
 {
     struct attempt *a = c->attempt;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    char port[8];
+    snprintf(port, sizeof port, "%d", a->url.port);
     a->resolve.data = c;
-    int status =
-        uv_getaddrinfo(c->net->loop, &a->resolve, on_resolved, a->url.host, a->url.port, &hints);
+    int status = uv_getaddrinfo(c->net->loop, &a->resolve, on_resolved, a->url.host, port, &hints);
     if (status < 0)
         fail(c, uv_strerror(status));
     else
@@ -691,9 +689,8 @@ static void start(struct client *c)
         uv_pipe_connect(&c->attempt->connect, &c->pipe, url->socket, on_connected);
         return;
     }
-    int port = atoi(url->port); /* written by parse_port() */
-    if (uv_ip4_addr(url->host, port, &address.v4) == 0 ||
-        uv_ip6_addr(url->host, port, &address.v6) == 0)
+    if (uv_ip4_addr(url->host, url->port, &address.v4) == 0 ||
+        uv_ip6_addr(url->host, url->port, &address.v6) == 0)
         connect_to(c, &address.any);
     else
         resolve(c);

@@ -104,7 +104,7 @@ static void end_file(struct lines *l)
 static void fail_file(struct lines *l, int error)
 {
     l->at.number = 0;
-    l->hooks->unread(l->ctx, &l->at, strerror(error));
+    l->hooks->unread(l->ctx, &l->at, uv_strerror(-error));
 }
 
 static void read_slice(struct lines *l)

@@ -192,7 +192,7 @@ ssize_t ws_frame_parse(struct span bytes, struct ws_frame *frame, size_t *missin
     if (extra > 0)
         len = big_endian(bytes.at + 2, extra);
     if (len > SSIZE_MAX - WS_HEADER_BYTES_MAX)
-        return fault_set(f, "a frame's length has its first bit set");
+        return fault_set(f, "a frame's length is out of range");
     size_t whole = 2 + extra + len;
     if (bytes.len < whole) {
         *missing = whole - bytes.len;

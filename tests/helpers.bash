@@ -7,12 +7,16 @@ bats_require_minimum_version 1.5.0
 BUILD=${BUILD:-$(realpath "$BATS_TEST_DIRNAME/../build")}
 PATH=$BUILD/bin:$PATH
 
-# No setting of the one who runs the tests is to count, and no server of theirs to be found.
-for variable in "${!COLLAB_@}"; do
-    [ "$variable" = COLLAB_TEST ] || unset "$variable"
-done
-export XDG_RUNTIME_DIR=$BATS_FILE_TMPDIR/run XDG_STATE_HOME=$BATS_FILE_TMPDIR/state
-mkdir -p "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
+# No setting of the one who runs the tests is to count, and no server of theirs to be found. Done
+# once: a test loads this file anew, with what setup_file has set.
+if [ -z "${HELPERS_LOADED:-}" ]; then
+    for variable in "${!COLLAB_@}"; do
+        [ "$variable" = COLLAB_TEST ] || unset "$variable"
+    done
+    export XDG_RUNTIME_DIR=$BATS_FILE_TMPDIR/run XDG_STATE_HOME=$BATS_FILE_TMPDIR/state
+    mkdir "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
+    export HELPERS_LOADED=1
+fi
 
 # Where what was started leaves its traces: the test's directory, or the file's.
 here()
@@ -35,8 +39,8 @@ wait_until() # COMMAND...
 wait_for_line() # FILE TEXT
 {
     wait_until grep -qsF -e "$2" "$1" || {
-        echo "$1 has:"
-        cat "$1"
+        echo "$1 ends with:"
+        tail -n 20 "$1"
         return 1
     }
 }
@@ -68,7 +72,6 @@ finish() # NAME
     pid=$(pid_of "$1")
     wait_until has_ended "$pid"
     rm "$(here)/$1.pid"
-    # shellcheck disable=SC2034
     status=0
     wait "$pid" || status=$?
 }

@@ -1,0 +1,508 @@
+/* collab-stats: shows the nodes of a cluster and what they do, from their records in Redis. */
+#include "clock.h"
+#include "json.h"
+#include "mem.h"
+#include "metric.h"
+#include "store.h"
+#include "tool.h"
+#include "view.h"
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_PROMETHEUS };
+
+struct settings {
+    int format;
+    int sort; /* 0: by name; else the column with that number, from 1 */
+    int64_t interval_ms;
+    int64_t count;
+    char *redis;
+};
+
+/* The table's numbers: where each stands in a node's record. */
+static const struct column {
+    const char *title;
+    const char *path;
+} columns[] = {
+    {"CLIENTS", "metrics.connections"},   {"ROOMS", "metrics.rooms"},
+    {"JOINS", "metrics.joins"},           {"EVENTS/S", "rates.events_in"},
+    {"DELIVERIES/S", "rates.deliveries"}, {"MESSAGES/S", "rates.messages_in"},
+    {"WAITING", "metrics.outbox_bytes"},
+};
+enum { COLUMN_COUNT = sizeof columns / sizeof *columns, COLUMN_WIDTH = 13 };
+
+static const char *const rate_names[] = {"events_in", "events_out", "deliveries", "messages_in",
+                                         "sent_bytes"};
+enum { RATE_COUNT = sizeof rate_names / sizeof *rate_names };
+
+#define AT(field) offsetof(struct settings, field)
+static const struct opt rows[] = {
+    {0, "format", "text|json|prometheus", OPT_CHOICE, AT(format), .preset = "text",
+     .help = "how a sample is printed"},
+    {'s', "sort", "node|clients|rooms|joins|events|deliveries|messages|waiting", OPT_CHOICE,
+     AT(sort), .preset = "node", .help = "order of the nodes: by name, or largest first"},
+    {'i', "interval", "TIME", OPT_MS, AT(interval_ms), .preset = "2s", .min = 100,
+     .max = 24 * 3600 * 1000, .help = "time from one sample to the next"},
+    {'C', "count", "N", OPT_INT, AT(count), .min = 1, .max = INT64_MAX,
+     .help = "stop after so many samples (else 1; on a terminal, none)"},
+    {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
+};
+
+static const struct opt_program program = {
+    .name = "collab-stats",
+    .operands = "",
+    .purpose = "Shows the gateways of a cluster: connections, rooms, rates.",
+    .rows = rows,
+    .row_count = sizeof rows / sizeof *rows,
+};
+
+struct node {
+    char *id;
+    char *record; /* JSON */
+    double values[COLUMN_COUNT];
+};
+
+static struct {
+    struct settings set;
+    const struct redis_address *address;
+    struct store *store;
+    uv_timer_t timer;
+    uv_signal_t resized;
+    bool is_live; /* a screen is redrawn, sample by sample */
+    bool was_up;
+    bool asking;
+    int64_t samples;
+    struct node *nodes; /* of the last whole sample */
+    size_t node_count;
+    struct node *coming; /* of the one that is coming in */
+    size_t coming_count;
+    struct fault trouble; /* with Redis; empty: none */
+    struct buf out;
+} stats;
+
+/* --- Nodes --- */
+
+static double number_at(struct span record, const char *path)
+{
+    struct span value;
+    if (!json_find(record, path, &value) || json_type(value) != JSON_NUMBER)
+        return 0;
+    return strtod(value.at, NULL); /* what follows a number in JSON ends it for strtod() too */
+}
+
+/* The text of a string field, fit for a terminal. Freed by free(). */
+static char *text_at(const struct node *n, const char *path)
+{
+    struct span value;
+    struct buf text = {0}, tame = {0};
+    if (json_find(span_of(n->record), path, &value) && json_type(value) == JSON_STRING)
+        json_decode(value, &text);
+    view_tame(buf_span(&text), &tame);
+    buf_fini(&text);
+    return tame.at ? tame.at : mem_text("?");
+}
+
+static void free_nodes(struct node **nodes, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++) {
+        free((*nodes)[i].id);
+        free((*nodes)[i].record);
+    }
+    free(*nodes);
+    *nodes = NULL;
+    *count = 0;
+}
+
+static void on_node(void *arg, struct span id, struct span record)
+{
+    (void)arg;
+    struct fault f;
+    if (json_check(record, &f) < 0 || json_type(json_trim(record)) != JSON_OBJECT) {
+        tool_say("node %s: its record is no JSON object", fault_quote(id));
+        return;
+    }
+    stats.coming = mem_resize(stats.coming, (stats.coming_count + 1) * sizeof *stats.coming);
+    struct node *n = &stats.coming[stats.coming_count++];
+    *n = (struct node){.id = span_text(id), .record = span_text(json_trim(record))};
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        n->values[i] = number_at(span_of(n->record), columns[i].path);
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+    const struct node *x = a, *y = b;
+    int column = stats.set.sort - 1;
+    if (column >= 0 && x->values[column] != y->values[column])
+        return x->values[column] < y->values[column] ? 1 : -1;
+    return strcmp(x->id, y->id);
+}
+
+/* --- Text --- */
+
+struct screen {
+    int rows, columns; /* 0: no limit */
+};
+
+static struct screen screen_size(void)
+{
+    struct winsize size;
+    if (!stats.is_live || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+        return (struct screen){0};
+    return (struct screen){size.ws_row, size.ws_col};
+}
+
+/* Ends a line, cut to the screen. */
+static void end_line(struct buf *line, const struct screen *screen, const char *colour)
+{
+    size_t most = (size_t)screen->columns;
+    struct span text = {line->at, most > 0 && line->len > most ? most : line->len};
+    while (text.len < line->len && text.len > 0 && (line->at[text.len] & 0xc0) == 0x80)
+        text.len--; /* no character is cut in two */
+    if (colour && tool_colour())
+        buf_printf(&stats.out, "%s%.*s\033[m", colour, (int)text.len, text.at);
+    else
+        buf_join(&stats.out, text);
+    buf_text(&stats.out, stats.is_live ? "\033[K\n" : "\n");
+    buf_clear(line);
+}
+
+static void add_number(struct buf *line, double number)
+{
+    if (number >= 1e9)
+        buf_printf(line, " %*.1fG", COLUMN_WIDTH - 2, number / 1e9);
+    else if (number >= 1e6)
+        buf_printf(line, " %*.1fM", COLUMN_WIDTH - 2, number / 1e6);
+    else
+        buf_printf(line, " %*.0f", COLUMN_WIDTH - 1, number);
+}
+
+static void add_numbers(struct buf *line, const double *values)
+{
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        add_number(line, values[i]);
+}
+
+static void add_uptime(struct buf *line, int64_t seconds)
+{
+    struct buf text = {0};
+    if (seconds >= 86400)
+        buf_printf(&text, "%" PRId64 "d%02dh", seconds / 86400, (int)(seconds / 3600 % 24));
+    else if (seconds >= 3600)
+        buf_printf(&text, "%dh%02dm", (int)(seconds / 3600), (int)(seconds / 60 % 60));
+    else
+        buf_printf(&text, "%dm%02ds", (int)(seconds / 60), (int)(seconds % 60));
+    buf_printf(line, " %8s", text.at);
+    buf_fini(&text);
+}
+
+static int name_width(void)
+{
+    size_t width = strlen("TOTAL");
+    for (size_t i = 0; i < stats.node_count; i++)
+        if (strlen(stats.nodes[i].id) > width)
+            width = strlen(stats.nodes[i].id);
+    return (int)width;
+}
+
+static void draw_node(const struct node *n, int width, const struct screen *screen)
+{
+    struct buf line = {0};
+    char *state = text_at(n, "state");
+    buf_printf(&line, "%-*s %-9s", width, n->id, state);
+    add_uptime(&line, (int64_t)number_at(span_of(n->record), "uptime_s"));
+    add_numbers(&line, n->values);
+    end_line(&line, screen, strcmp(state, "ready") == 0 ? NULL : "\033[33m");
+    free(state);
+    buf_fini(&line);
+}
+
+static void draw_head(int width, const struct screen *screen)
+{
+    struct buf line = {0};
+    if (stats.is_live) {
+        char now[CLOCK_STAMP_BYTES];
+        clock_stamp(clock_wall_ms(), now);
+        buf_printf(&line, "%zu node%s  %s  %s", stats.node_count, stats.node_count == 1 ? "" : "s",
+                   now, stats.address->label);
+        end_line(&line, screen, NULL);
+        if (*stats.trouble.text)
+            buf_printf(&line, "%s; trying again", stats.trouble.text);
+        end_line(&line, screen, "\033[31m");
+    }
+    buf_printf(&line, "%-*s %-9s %8s", width, "NODE", "STATE", "UPTIME");
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        buf_printf(&line, " %*s", COLUMN_WIDTH - 1, columns[i].title);
+    end_line(&line, screen, "\033[1m");
+    buf_fini(&line);
+}
+
+static void draw_total(int width, const struct screen *screen)
+{
+    struct buf line = {0};
+    double totals[COLUMN_COUNT] = {0};
+    for (size_t k = 0; k < stats.node_count; k++)
+        for (int i = 0; i < COLUMN_COUNT; i++)
+            totals[i] += stats.nodes[k].values[i];
+    buf_printf(&line, "%-*s %-9s %8s", width, "TOTAL", "", "");
+    add_numbers(&line, totals);
+    end_line(&line, screen, "\033[1m");
+    buf_fini(&line);
+}
+
+/* As many nodes as the screen holds beside the other lines; the total is of all. */
+static size_t visible_nodes(const struct screen *screen)
+{
+    enum { OTHER_LINES = 6 };
+    size_t most = screen->rows > OTHER_LINES ? (size_t)(screen->rows - OTHER_LINES) : 1;
+    return screen->rows == 0 || stats.node_count <= most ? stats.node_count : most;
+}
+
+static void draw_text(void)
+{
+    struct screen screen = screen_size();
+    struct buf line = {0};
+    int width = name_width();
+    size_t visible = visible_nodes(&screen);
+    draw_head(width, &screen);
+    for (size_t i = 0; i < visible; i++)
+        draw_node(&stats.nodes[i], width, &screen);
+    if (visible < stats.node_count) {
+        buf_printf(&line, "... and %zu more", stats.node_count - visible);
+        end_line(&line, &screen, NULL);
+    }
+    draw_total(width, &screen);
+    buf_fini(&line);
+}
+
+/* --- JSON --- */
+
+static void add_totals(struct json *document)
+{
+    struct metrics sum = {0}, one;
+    double rates[RATE_COUNT] = {0};
+    for (size_t k = 0; k < stats.node_count; k++) {
+        struct span record = span_of(stats.nodes[k].record), found;
+        if (json_get(record, "metrics", &found)) {
+            metrics_read(&one, found);
+            for (int i = 0; i < METRIC_COUNT; i++)
+                sum.value[i] += one.value[i];
+        }
+        for (int i = 0; json_get(record, "rates", &found) && i < RATE_COUNT; i++)
+            rates[i] += number_at(found, rate_names[i]);
+    }
+    struct json *totals = json_add_object(document, "totals");
+    json_add_number(totals, "nodes", (double)stats.node_count);
+    metrics_add(&sum, json_add_object(totals, "metrics"));
+    struct json *object = json_add_object(totals, "rates");
+    for (int i = 0; i < RATE_COUNT; i++)
+        json_add_number(object, rate_names[i], rates[i]);
+}
+
+static void draw_json(void)
+{
+    char now[CLOCK_STAMP_BYTES];
+    clock_stamp(clock_wall_ms(), now);
+    struct buf nodes = {0};
+    buf_char(&nodes, '[');
+    for (size_t i = 0; i < stats.node_count; i++)
+        buf_printf(&nodes, "%s%s", i > 0 ? "," : "", stats.nodes[i].record);
+    buf_char(&nodes, ']');
+
+    struct json *document = json_new_object();
+    json_add_text(document, "time", now);
+    json_add_raw(document, "nodes", buf_span(&nodes));
+    add_totals(document);
+    json_write(document, &stats.out);
+    buf_char(&stats.out, '\n');
+    json_free(document);
+    buf_fini(&nodes);
+}
+
+/* --- Prometheus --- */
+
+/* node="NAME", escaped as the text format asks. */
+static void add_label(struct buf *out, const char *name, const char *value)
+{
+    buf_printf(out, "%s=\"", name);
+    for (; *value; value++) {
+        if (*value == '\n')
+            buf_text(out, "\\n");
+        else if (*value == '"' || *value == '\\')
+            buf_printf(out, "\\%c", *value);
+        else
+            buf_char(out, *value);
+    }
+    buf_char(out, '"');
+}
+
+static void draw_info(void)
+{
+    buf_text(&stats.out, "# HELP collab_node_info What a node is; always 1.\n"
+                         "# TYPE collab_node_info gauge\n");
+    for (size_t i = 0; i < stats.node_count; i++) {
+        const struct node *n = &stats.nodes[i];
+        static const char *const labels[] = {"version", "host", "address", "state"};
+        buf_text(&stats.out, "collab_node_info{");
+        add_label(&stats.out, "node", n->id);
+        for (size_t k = 0; k < sizeof labels / sizeof *labels; k++) {
+            char *text = text_at(n, labels[k]);
+            buf_char(&stats.out, ',');
+            add_label(&stats.out, labels[k], text);
+            free(text);
+        }
+        buf_text(&stats.out, "} 1\n");
+    }
+}
+
+/* metrics_prometheus() is for one node: here the samples of a metric have to stand together. */
+static void draw_prometheus(void)
+{
+    struct metrics *each = mem_zero((stats.node_count + 1) * sizeof *each);
+    struct span found;
+    for (size_t k = 0; k < stats.node_count; k++)
+        if (json_get(span_of(stats.nodes[k].record), "metrics", &found))
+            metrics_read(&each[k], found);
+    for (int i = 0; i < METRIC_COUNT; i++) {
+        const struct metric_row *row = &metric_rows[i];
+        buf_printf(&stats.out, "# HELP collab_%s %s\n# TYPE collab_%s %s\n", row->name, row->help,
+                   row->name, row->kind == COUNTER ? "counter" : "gauge");
+        for (size_t k = 0; k < stats.node_count; k++) {
+            buf_printf(&stats.out, "collab_%s{", row->name);
+            add_label(&stats.out, "node", stats.nodes[k].id);
+            buf_printf(&stats.out, "} %" PRId64 "\n", each[k].value[i]);
+        }
+    }
+    draw_info();
+    free(each);
+}
+
+/* --- Samples --- */
+
+static void draw(void)
+{
+    static void (*const draws[])(void) = {draw_text, draw_json, draw_prometheus};
+    buf_clear(&stats.out);
+    if (stats.is_live)
+        buf_text(&stats.out, "\033[H");
+    else if (stats.set.format == FORMAT_TEXT && stats.samples > 1)
+        buf_char(&stats.out, '\n');
+    draws[stats.set.format]();
+    if (stats.is_live)
+        buf_text(&stats.out, "\033[J");
+    tool_out_raw(buf_span(&stats.out));
+    tool_flush();
+}
+
+static void on_nodes(void *arg, enum store_result result, const char *why)
+{
+    (void)arg;
+    stats.asking = false;
+    if (result == STORE_REFUSED)
+        tool_fail(STATUS_FORBIDDEN, "%s: %s", stats.address->label, why);
+    if (result == STORE_UNAVAILABLE) {
+        free_nodes(&stats.coming, &stats.coming_count);
+        return;
+    }
+    free_nodes(&stats.nodes, &stats.node_count);
+    stats.nodes = stats.coming;
+    stats.node_count = stats.coming_count;
+    stats.coming = NULL;
+    stats.coming_count = 0;
+    if (stats.node_count > 0)
+        qsort(stats.nodes, stats.node_count, sizeof *stats.nodes, compare_nodes);
+
+    stats.samples++;
+    bool is_last = stats.samples == stats.set.count;
+    if (stats.node_count == 0 && stats.samples == 1 && stats.set.format != FORMAT_JSON)
+        tool_fail(STATUS_NO, "%s: no node found", stats.address->label);
+    draw();
+    if (is_last)
+        tool_stop(stats.node_count > 0 ? STATUS_OK : STATUS_NO);
+}
+
+static void ask(void)
+{
+    if (stats.asking || !store_is_up(stats.store))
+        return;
+    stats.asking = true;
+    store_nodes(stats.store, on_node, on_nodes, NULL);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    (void)timer;
+    ask();
+}
+
+static void on_up(void *ctx)
+{
+    (void)ctx;
+    stats.was_up = true;
+    stats.trouble = (struct fault){0};
+    ask();
+}
+
+static void on_down(void *ctx, const char *why)
+{
+    (void)ctx;
+    if (!stats.was_up)
+        tool_fail(STATUS_UNREACHABLE, "%s", why);
+    fault_set(&stats.trouble, "%s", why);
+    if (stats.is_live)
+        draw();
+    else
+        tool_say("%s; trying again", why);
+}
+
+static void on_resized(uv_signal_t *handle, int signum)
+{
+    (void)handle;
+    (void)signum;
+    tool_out_raw(span_of("\033[2J"));
+    draw();
+}
+
+static void start_screen(void)
+{
+    uv_signal_init(tool_loop(), &stats.resized);
+    if (!stats.is_live)
+        return;
+    uv_signal_start(&stats.resized, on_resized, SIGWINCH);
+    tool_out_raw(span_of("\033[2J"));
+}
+
+static void clean_up(void)
+{
+    store_close(stats.store);
+    uv_close((uv_handle_t *)&stats.timer, NULL);
+    uv_close((uv_handle_t *)&stats.resized, NULL);
+    free_nodes(&stats.nodes, &stats.node_count);
+    free_nodes(&stats.coming, &stats.coming_count);
+    buf_fini(&stats.out);
+    opt_free(&program, &stats.set);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct store_hooks hooks = {.up = on_up, .down = on_down};
+    int first = tool_start(&program, &stats.set, argc, argv);
+    if (argv[first])
+        tool_fail(STATUS_USAGE, "%s: an operand where none is expected", argv[first]);
+    stats.is_live = tool_on_terminal() && stats.set.format == FORMAT_TEXT && stats.set.count != 1;
+    if (!stats.is_live && stats.set.count == 0)
+        stats.set.count = 1;
+
+    stats.address = tool_redis(stats.set.redis);
+    stats.store = store_open(tool_loop(), stats.address, &hooks, NULL);
+    uint64_t interval_ms = (uint64_t)stats.set.interval_ms;
+    uv_timer_init(tool_loop(), &stats.timer);
+    uv_timer_start(&stats.timer, on_timer, interval_ms, interval_ms);
+    start_screen();
+    int status = tool_run();
+    clean_up();
+    return status;
+}
