@@ -73,6 +73,8 @@ $(BUILD)/obj/%.o: %.c Makefile | libraries
 
 $(BUILD)/obj/tests/unit/test_gw_%.o $(BUILD)/obj/tests/fuzz/fuzz_gw_%.o: CPPFLAGS += -Icmd/collabd
 
+$(BUILD)/obj/lib/builtin.o: examples/kanban/catalog.json
+
 $(LIB): $(call objects,lib/*.c)
 	$(SAY) archive $@
 	@rm -f $@

@@ -584,6 +584,11 @@ static bool string_is(struct span string, struct span text)
     }
 }
 
+struct span json_inside(struct span string)
+{
+    return (struct span){string.at + 1, string.len - 2};
+}
+
 bool json_string_is(struct span string, const char *text)
 {
     return string_is(string, span_of(text));
@@ -691,6 +696,26 @@ void json_compact(struct buf *out, struct span value)
         }
         buf_add(out, start, (size_t)(c.at - start));
     }
+}
+
+void json_put(struct buf *out, struct span object, const char *name, struct span value)
+{
+    struct json_walk walk = json_walk(object);
+    struct span key, old;
+
+    buf_char(out, '{');
+    json_encode(out, span_of(name));
+    buf_char(out, ':');
+    json_compact(out, value);
+    while (json_next_member(&walk, &key, &old)) {
+        if (json_string_is(key, name))
+            continue;
+        buf_char(out, ',');
+        buf_join(out, key);
+        buf_char(out, ':');
+        json_compact(out, old);
+    }
+    buf_char(out, '}');
 }
 
 /* A struct json is a cJSON item. Strings and numbers are put into it as raw text that is written

@@ -50,6 +50,9 @@ bool json_next_element(struct json_walk *w, struct span *value);
 bool json_get(struct span object, const char *name, struct span *value);
 bool json_find(struct span object, const char *path, struct span *value);
 
+/* What stands between the quotes of an encoded string, still encoded. */
+struct span json_inside(struct span string);
+
 /* Whether an encoded string (quotes included) is that text, once decoded. */
 bool json_string_is(struct span string, const char *text);
 
@@ -64,6 +67,10 @@ void json_encode(struct buf *out, struct span text);
 
 /* Appends the value with the white space between its tokens left out; every token stays. */
 void json_compact(struct buf *out, struct span value);
+
+/* Appends an object, compact, with the member of that name set to a value (JSON) and first, whether
+ * or not it had it. */
+void json_put(struct buf *out, struct span object, const char *name, struct span value);
 
 /* Line and column (both from 1, in bytes) of a place in a text, for messages about it. */
 void json_place(struct span text, const char *at, int *line, int *column);

@@ -12,6 +12,7 @@
 #define PROBE_CHANNEL "collab:probe:"
 #define NODE_KEY      "collab:node:"
 #define NODES_KEY     "collab:nodes"
+#define CATALOG_KEY   "collab:catalog"
 
 enum {
     BATCH_MAX = 500, /* channels in one command */
@@ -623,4 +624,40 @@ void store_nodes(struct store *s, store_each *each, store_done *done, void *arg)
     l->each = each;
     l->call = call_new(s, done, arg, 0);
     redis_command(s->redis, on_ids, l, 2, members);
+}
+
+/* --- the catalog --------------------------------------------------------------------------- */
+
+void store_catalog_put(struct store *s, struct span text)
+{
+    struct span set[] = {span_of("SET"), span_of(CATALOG_KEY), text};
+
+    redis_command(s->redis, NULL, NULL, 3, set);
+}
+
+struct text_call {
+    store_text *got;
+    void *arg;
+};
+
+static void on_text(void *arg, const struct reply *r)
+{
+    struct text_call *c = arg;
+    enum store_result result = STORE_DONE;
+
+    if (r == NULL)
+        result = STORE_UNAVAILABLE;
+    else if (reply_kind(r) == REPLY_ERROR)
+        result = STORE_REFUSED;
+    c->got(c->arg, result, r != NULL ? reply_text(r) : (struct span){0});
+    free(c);
+}
+
+void store_catalog_get(struct store *s, store_text *got, void *arg)
+{
+    struct text_call *c = mem_alloc(sizeof(*c));
+    struct span get[] = {span_of("GET"), span_of(CATALOG_KEY)};
+
+    *c = (struct text_call){got, arg};
+    redis_command(s->redis, on_text, c, 2, get);
 }

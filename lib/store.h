@@ -57,6 +57,11 @@ void store_probe(struct store *s, int interval_ms);
 /* Bytes of what was published and is not yet answered, for flow control. */
 size_t store_backlog(const struct store *s);
 
+/* The catalog that the gateways have in force, for the tools. text is empty when there is none. */
+void store_catalog_put(struct store *s, struct span text);
+typedef void store_text(void *arg, enum store_result result, struct span text);
+void store_catalog_get(struct store *s, store_text *got, void *arg);
+
 /* A node's record: a JSON object that lasts ttl_ms unless renewed. store_nodes() calls each for
  * every node whose record lasts (in order of id), then done. */
 void store_node_put(struct store *s, struct span id, struct span record, int64_t ttl_ms);

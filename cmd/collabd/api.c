@@ -1,6 +1,7 @@
 #include "api.h"
 #include "auth.h"
 #include "bus.h"
+#include "catalog.h"
 #include "event.h"
 #include "hub.h"
 #include "mem.h"
@@ -189,14 +190,11 @@ static struct span speaker(const struct identity *who, const struct event *e, st
 static void post_event(struct gateway *g, struct batch *b, int line, struct span text)
 {
     struct event e;
+    struct route_rooms routed;
     struct fault f;
     struct buf user = {0};
-    if (event_parse(&e, text, true, &f) != 0) {
+    if (event_parse(&e, text, true, &f) != 0 || catalog_address(g->catalog, &e, &routed, &f) != 0) {
         batch_refuse(b, line, 400, ERROR_BAD_EVENT, f.text);
-        return;
-    }
-    if (!e.room_count) {
-        batch_refuse(b, line, 400, ERROR_BAD_EVENT, "room: an event needs a room to go to");
         return;
     }
     if (!may_publish(b->who, &e, &f)) {
@@ -241,31 +239,37 @@ static void publish(struct gateway *g, const struct api_request *r, const struct
 
 /* --- routes ------------------------------------------------------------------------------- */
 
-static const struct route {
-    const char *path;
+static const struct path {
+    size_t names; /* offset of its list in the catalog's endpoints */
     const char *method;
     void (*run)(struct gateway *g, const struct api_request *r, const struct reply_to *to);
-} routes[] = {
-    {"/health", "GET", health},
-    {"/metrics", "GET", metrics},
-    {"/api/v1/ws/stats", "GET", stats},
-    {"/api/v1/events", "POST", publish},
+} paths[] = {
+    {offsetof(struct catalog_endpoints, health), "GET", health},
+    {offsetof(struct catalog_endpoints, metrics), "GET", metrics},
+    {offsetof(struct catalog_endpoints, stats), "GET", stats},
+    {offsetof(struct catalog_endpoints, events), "POST", publish},
 };
+
+static bool is_named(const struct gateway *g, const struct path *p, struct span path)
+{
+    const char *at = (const char *)&g->catalog->endpoints + p->names;
+    return catalog_has_path(*(const char *const *const *)at, path);
+}
 
 void api_handle(struct gateway *g, const struct api_request *r, api_answer *answer, void *arg)
 {
     struct reply_to to = {answer, arg};
-    bool path_known = false;
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        if (!span_is(r->path, routes[i].path))
+    bool known = false;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (!is_named(g, &paths[i], r->path))
             continue;
-        path_known = true;
-        if (strcmp(r->method, routes[i].method) == 0) {
-            routes[i].run(g, r, &to);
+        known = true;
+        if (strcmp(r->method, paths[i].method) == 0) {
+            paths[i].run(g, r, &to);
             return;
         }
     }
-    if (path_known)
+    if (known)
         answer_error(&to, 405, ERROR_BAD_MESSAGE, "this path takes another method");
     else
         answer_error(&to, 404, ERROR_BAD_MESSAGE, "nothing is here");

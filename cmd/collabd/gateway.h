@@ -15,6 +15,7 @@ struct gateway {
     struct settings settings;
     struct metrics metrics;
     struct keyring *keys;
+    struct catalog *catalog;   /* the one in force; replaced as a whole by a reload */
     struct wheel *wheel;       /* turned by main.c; its timers are sessions' */
     struct outboxes *outboxes; /* outbox.h */
     struct hub *hub;           /* hub.h */

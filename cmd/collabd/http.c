@@ -1,6 +1,7 @@
 #include "http.h"
 #include "api.h"
 #include "auth.h"
+#include "catalog.h"
 #include "log.h"
 #include "mem.h"
 #include <http_parser.h>
@@ -217,7 +218,7 @@ static int upgrade_status(struct exchange *x, struct span path, const char **why
 {
     struct gateway *g = x->all->gateway;
     *why = "no WebSocket is here";
-    if (!span_is(path, "/ws"))
+    if (!catalog_has_path(g->catalog->endpoints.websocket, path))
         return 404;
     *why = "draining: try another node";
     if (g->draining)
@@ -476,8 +477,8 @@ struct https *https_new(struct gateway *g, struct websockets *websockets)
 void https_end_all(struct https *h)
 {
     struct exchange *x, *tmp;
-    DL_FOREACH_SAFE(h->exchanges, x, tmp)
-    end(x);
+    DL_FOREACH_SAFE (h->exchanges, x, tmp)
+        end(x);
 }
 
 void https_free(struct https *h)

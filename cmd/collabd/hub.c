@@ -159,6 +159,7 @@ void hub_leave_all(struct hub *h, struct session *s)
 
 /* An event on its way to the members of one room: framed once for each codec in use. */
 struct parcel {
+    const struct catalog *catalog;
     const struct event *event;
     struct span text;
     struct frame *frames[CODEC_COUNT];
@@ -168,7 +169,7 @@ static struct frame *parcel_frame(struct parcel *p, const struct codec *codec)
 {
     struct frame **frame = &p->frames[codec->index];
     if (!*frame)
-        *frame = codec->event(p->event, p->text);
+        *frame = codec->event(p->catalog, p->event, p->text);
     return frame_ref(*frame);
 }
 
@@ -199,7 +200,7 @@ void hub_deliver(struct hub *h, struct span name, const struct event *e, struct 
     int index = event_room_index(e);
     if (index > 0)
         mark_earlier(h, e, index);
-    struct parcel parcel = {.event = e, .text = text};
+    struct parcel parcel = {h->gateway->catalog, e, text, {NULL}};
     int64_t delivered = 0;
     for (uint32_t m = 0; m < room->count; m++) {
         struct session *s = room->members[m].session;

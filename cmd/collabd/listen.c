@@ -212,8 +212,8 @@ struct listener *listen_open(struct gateway *g, struct https *https, struct faul
 void listen_close(struct listener *l)
 {
     struct port *p, *tmp;
-    LL_FOREACH_SAFE(l->ports, p, tmp)
-    uv_close(&p->u.handle, port_closed);
+    LL_FOREACH_SAFE (l->ports, p, tmp)
+        uv_close(&p->u.handle, port_closed);
     free(l);
 }
 

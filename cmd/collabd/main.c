@@ -1,6 +1,7 @@
 /* collabd, the gateway: settings, keys, Redis, sockets, the loop, the end. */
 #include "auth.h"
 #include "bus.h"
+#include "catalog_file.h"
 #include "clock.h"
 #include "embedded.h"
 #include "hub.h"
@@ -33,7 +34,7 @@ struct collabd {
     uv_prepare_t before_block;
     uv_timer_t tick;
     uv_timer_t goodbye;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
     int64_t goodbye_until_ms; /* steady */
     bool announced;
     bool withdrawn; /* the node's record is gone from Redis */
@@ -62,6 +63,31 @@ static void read_settings(struct settings *set, int argc, char **argv)
         result = (fault_set(&f, "%s: takes no operands", argv[first]), OPT_WRONG);
     if (result == OPT_WRONG)
         fail(STATUS_USAGE, &f);
+}
+
+/* --- the catalog -------------------------------------------------------------------------- */
+
+static struct catalog *load_catalog(const struct settings *set, struct fault *f)
+{
+    return set->catalog ? catalog_load(set->catalog, f) : catalog_builtin();
+}
+
+/* A faulty file changes nothing. */
+static void reload(uv_signal_t *handle, int number)
+{
+    struct collabd *d = handle->data;
+    struct gateway *g = &d->gateway;
+    struct fault f;
+    struct catalog *fresh = load_catalog(&g->settings, &f);
+    (void)number;
+    if (!fresh) {
+        log_error("SIGHUP: the catalog in force stays: %s", f.text);
+        return;
+    }
+    catalog_unref(g->catalog);
+    g->catalog = fresh;
+    log_info("SIGHUP: catalog %s, %.12s", fresh->name, fresh->digest);
+    node_share_catalog(g->node);
 }
 
 /* --- Redis -------------------------------------------------------------------------------- */
@@ -106,6 +132,8 @@ static void redis_told(void *ctx, const char *why)
         log_warning("degraded: %s", why);
     else
         log_info("%s: connected", d->redis.label);
+    if (!why)
+        node_share_catalog(d->gateway.node);
     if (!d->announced && !d->gateway.draining)
         announce(d);
     d->announced = true;
@@ -178,11 +206,13 @@ static void set_up_loop(struct collabd *d)
     uv_timer_init(loop, &d->goodbye);
     uv_signal_init(loop, &d->terminate);
     uv_signal_init(loop, &d->interrupt);
+    uv_signal_init(loop, &d->hangup);
     d->before_block.data = d->tick.data = &d->gateway;
-    d->goodbye.data = d->terminate.data = d->interrupt.data = d;
+    d->goodbye.data = d->terminate.data = d->interrupt.data = d->hangup.data = d;
     signal(SIGPIPE, SIG_IGN);
     uv_signal_start(&d->terminate, say_goodbye, SIGTERM);
     uv_signal_start(&d->interrupt, say_goodbye, SIGINT);
+    uv_signal_start(&d->hangup, reload, SIGHUP);
     uv_prepare_start(&d->before_block, flush_outboxes);
     uv_timer_start(&d->tick, turn_wheel, WHEEL_TICK_MS, WHEEL_TICK_MS);
 }
@@ -226,15 +256,28 @@ static void take_down(struct collabd *d)
     close_handle((uv_handle_t *)&d->goodbye);
     close_handle((uv_handle_t *)&d->terminate);
     close_handle((uv_handle_t *)&d->interrupt);
+    close_handle((uv_handle_t *)&d->hangup);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     https_free(d->https);
     hub_free(g->hub);
     outboxes_free(g->outboxes);
     wheel_free(g->wheel);
     keyring_free(g->keys);
+    catalog_unref(g->catalog);
     redis_address_fini(&d->redis);
     opt_free(&settings_program, &g->settings);
     uv_loop_close(&d->loop);
+}
+
+/* What --check found good, in words. */
+static int check_passed(struct gateway *g)
+{
+    printf("catalog %s, %.12s: %zu rooms, %zu events, %zu messages\n", g->catalog->name,
+           g->catalog->digest, g->catalog->room_count, g->catalog->event_count,
+           g->catalog->message_count);
+    catalog_unref(g->catalog);
+    opt_free(&settings_program, &g->settings);
+    return STATUS_OK;
 }
 
 int main(int argc, char **argv)
@@ -244,6 +287,11 @@ int main(int argc, char **argv)
     struct fault f;
     read_settings(set, argc, argv);
     log_open("collabd", (enum log_level)set->log_level, set->log_format == 1);
+    d.gateway.catalog = load_catalog(set, &f);
+    if (!d.gateway.catalog)
+        fail(STATUS_USAGE, &f);
+    if (set->check)
+        return check_passed(&d.gateway);
     if (auth_load(&d.gateway, &f) != 0)
         fail(STATUS_USAGE, &f);
     set_up_loop(&d);

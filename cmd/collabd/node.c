@@ -1,14 +1,16 @@
 #include "node.h"
 #include "bus.h"
+#include "catalog.h"
 #include "clock.h"
 #include "ident.h"
+#include "log.h"
 #include "mem.h"
 #include "store.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { NODE_ID_CHARS = 8, HOST_BYTES = 256 };
+enum { NODE_ID_CHARS = 8, HOST_BYTES = 256, COMPARE_EVERY = 5 /* records */ };
 
 /* The counters whose growth a second the record shows, and under which name. */
 static const struct {
@@ -30,6 +32,9 @@ struct node {
     int64_t sampled_ms; /* steady; when `last` was taken */
     int64_t last[RATES];
     double rates[RATES];
+    int renewals;
+    char *other; /* a node with another catalog; NULL: there is none */
+    char *found; /* the same, while the nodes are being looked at */
     void (*withdrawn)(void *arg);
     void *arg;
 };
@@ -57,6 +62,8 @@ static void timer_closed(uv_handle_t *handle)
     struct node *n = handle->data;
     free(n->name);
     free(n->addresses);
+    free(n->other);
+    free(n->found);
     free(n);
 }
 
@@ -70,6 +77,14 @@ const char *node_name(const struct node *n)
     return n->name;
 }
 
+static void add_disagreement(struct json *reasons, const char *other)
+{
+    struct buf text = {0};
+    buf_printf(&text, "node %s has another catalog", other);
+    json_push_span(reasons, buf_span(&text));
+    buf_fini(&text);
+}
+
 bool node_add_health(const struct node *n, struct json *object)
 {
     struct gateway *g = n->gateway;
@@ -81,6 +96,8 @@ bool node_add_health(const struct node *n, struct json *object)
     struct json *reasons = json_add_array(object, "reasons");
     if (!up)
         json_push_span(reasons, span_of(bus_trouble(g->bus)));
+    if (n->other)
+        add_disagreement(reasons, n->other);
     if (g->draining)
         json_push_span(reasons, span_of("draining: no new connections"));
     return ready;
@@ -105,6 +122,7 @@ void node_add_record(const struct node *n, struct json *object)
     json_add_text(object, "started", started);
     json_add_number(object, "uptime_s", (double)((clock_wall_ms() - n->started_wall_ms) / 1000));
     json_add_text(object, "state", state_name(n));
+    json_add_text(object, "catalog", n->gateway->catalog->digest);
     metrics_add(&n->gateway->metrics, json_add_object(object, "metrics"));
     struct json *rates = json_add_object(object, "rates");
     for (int i = 0; i < RATES; i++)
@@ -124,6 +142,37 @@ static void sample(struct node *n)
     }
 }
 
+/* --- other nodes' catalogs ---------------------------------------------------------------- */
+
+void node_share_catalog(struct node *n)
+{
+    const struct catalog *c = n->gateway->catalog;
+    store_catalog_put(bus_store(n->gateway->bus), c->text);
+}
+
+static void compare(void *arg, struct span id, struct span record)
+{
+    struct node *n = arg;
+    struct span digest;
+    if (n->found || !json_get(record, "catalog", &digest) ||
+        json_string_is(digest, n->gateway->catalog->digest))
+        return;
+    n->found = span_text(id);
+}
+
+static void compared(void *arg, enum store_result result, const char *why)
+{
+    struct node *n = arg;
+    (void)why;
+    if (result == STORE_DONE && n->found && !n->other)
+        log_warning("node %s has another catalog than this one", n->found);
+    if (result != STORE_DONE)
+        return;
+    free(n->other);
+    n->other = n->found;
+    n->found = NULL;
+}
+
 static void renew(uv_timer_t *timer)
 {
     struct node *n = timer->data;
@@ -135,6 +184,8 @@ static void renew(uv_timer_t *timer)
     store_node_put(bus_store(n->gateway->bus), span_of(n->name), buf_span(&text), NODE_LEASE_MS);
     buf_fini(&text);
     json_free(record);
+    if (n->renewals++ % COMPARE_EVERY == 0)
+        store_nodes(bus_store(n->gateway->bus), compare, compared, n);
 }
 
 void node_announce(struct node *n, struct span addresses)

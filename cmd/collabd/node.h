@@ -16,6 +16,10 @@ const char *node_name(const struct node *n);
 enum { NODE_RECORD_MS = 2000, NODE_LEASE_MS = 10000 };
 void node_announce(struct node *n, struct span addresses);
 
+/* Puts the catalog in force into Redis, where the tools find it. Nodes that have another are told
+ * of in the log and among the reasons of health. */
+void node_share_catalog(struct node *n);
+
 /* Takes the record back, as far as Redis can be reached, and calls done. */
 void node_withdraw(struct node *n, void (*done)(void *arg), void *arg);
 

@@ -1,24 +1,84 @@
 #include "plain.h"
 #include "action.h"
+#include "clock.h"
+#include "log.h"
+#include <inttypes.h>
+#include <string.h>
 
-enum { REF_BYTES_MAX = 64 };
+enum { REF_BYTES_MAX = 64, LOG_KIND_UNKNOWN = 3 };
 
-static struct frame *event_frame(const struct event *e, struct span text)
+/* --- out ---------------------------------------------------------------------------------- */
+
+/* Whether the catalog calls the fields of an event what the event calls them. */
+static bool speaks_events(const struct catalog_envelope *v)
 {
-    (void)e;
-    return frame_text(&text, 1);
+    const char *const pairs[][2] = {
+        {v->type, "type"}, {v->data, "data"}, {v->id, "id"},       {v->room, "room"},
+        {v->user, "user"}, {v->time, "time"}, {v->rooms, "rooms"}, {v->version, "version"},
+    };
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        if (!pairs[i][0] || strcmp(pairs[i][0], pairs[i][1]) != 0)
+            return false;
+    return true;
 }
 
-static struct frame *finish(struct json *message, const struct request *r)
+static void add_name(struct buf *out, const char *name)
 {
-    struct buf text = {0};
-    if (r && r->ref.len)
-        json_add_raw(message, "ref", r->ref);
-    json_write(message, &text);
-    json_free(message);
-    struct span part = buf_span(&text);
-    struct frame *frame = frame_text(&part, 1);
-    buf_fini(&text);
+    buf_char(out, out->len ? ',' : '{');
+    json_encode(out, span_of(name));
+    buf_char(out, ':');
+}
+
+/* text: as it stands in JSON, without the quotes. */
+static void add_string(struct buf *out, const char *name, struct span text)
+{
+    if (!name || !text.len)
+        return;
+    add_name(out, name);
+    buf_char(out, '"');
+    buf_join(out, text);
+    buf_char(out, '"');
+}
+
+static void add_rooms(struct buf *out, const char *name, const struct event *e)
+{
+    if (!name || e->room_count < 2)
+        return;
+    add_name(out, name);
+    for (int i = 0; i < e->room_count; i++) {
+        buf_text(out, i ? ",\"" : "[\"");
+        buf_join(out, e->rooms[i]);
+        buf_char(out, '"');
+    }
+    buf_char(out, ']');
+}
+
+static void write_event(const struct catalog_envelope *v, const struct event *e, struct buf *out)
+{
+    add_string(out, v->id, e->id);
+    add_string(out, v->type, e->type);
+    add_string(out, v->room, e->room);
+    add_rooms(out, v->rooms, e);
+    add_string(out, v->user, e->user);
+    add_string(out, v->time, e->time);
+    if (v->version && e->version >= 0) {
+        add_name(out, v->version);
+        buf_printf(out, "%" PRId64, e->version);
+    }
+    add_name(out, v->data);
+    buf_join(out, e->data.len ? e->data : span_of("null"));
+    buf_char(out, '}');
+}
+
+static struct frame *event_frame(const struct catalog *c, const struct event *e, struct span text)
+{
+    struct buf out = {0};
+    if (speaks_events(&c->envelope))
+        return frame_text(&text, 1);
+    write_event(&c->envelope, e, &out);
+    struct span whole = buf_span(&out);
+    struct frame *frame = frame_text(&whole, 1);
+    buf_fini(&out);
     return frame;
 }
 
@@ -30,25 +90,56 @@ static void add_document(struct json *message, const char *name, const struct js
     buf_fini(&text);
 }
 
-static struct frame *reply_frame(const struct request *r, const char *type, const struct json *data)
+static void add_time(struct json *message, const struct catalog_envelope *v)
 {
-    struct json *message = json_new_object();
-    json_add_text(message, "type", type);
-    if (data)
-        add_document(message, "data", data);
-    return finish(message, r);
+    char now[CLOCK_STAMP_BYTES];
+    if (!v->time)
+        return;
+    clock_stamp(clock_wall_ms(), now);
+    json_add_text(message, v->time, now);
 }
 
-static struct frame *error_frame(const struct request *r, enum error_code code, const char *text,
-                                 const struct json *detail)
+static struct frame *finish(const struct catalog *c, const struct request *r, struct json *message)
 {
+    struct buf text = {0};
+    if (r->ref.len && c->envelope.ref)
+        json_add_raw(message, c->envelope.ref, r->ref);
+    add_time(message, &c->envelope);
+    json_write(message, &text);
+    json_free(message);
+    struct span part = buf_span(&text);
+    struct frame *frame = frame_text(&part, 1);
+    buf_fini(&text);
+    return frame;
+}
+
+static struct frame *reply_frame(const struct catalog *c, const struct request *r, const char *type,
+                                 const struct json *data)
+{
+    if (!type)
+        return NULL;
     struct json *message = json_new_object();
-    json_add_text(message, "type", "error");
-    json_add_text(message, "code", error_name(code));
-    json_add_text(message, "message", text);
+    json_add_text(message, c->envelope.type, type);
+    if (data)
+        add_document(message, c->envelope.data, data);
+    return finish(c, r, message);
+}
+
+static struct frame *error_frame(const struct catalog *c, const struct request *r,
+                                 enum error_code code, const char *text, const struct json *detail)
+{
+    if (!c->notices.error)
+        return NULL;
+    struct json *message = json_new_object();
+    json_add_text(message, c->envelope.type, c->notices.error);
+    struct json *at = message;
+    if (c->envelope.errors == CATALOG_ERRORS_DATA)
+        at = json_add_object(message, c->envelope.data);
+    json_add_text(at, "code", error_name(code));
+    json_add_text(at, "message", text);
     if (detail)
-        add_document(message, "data", detail);
-    return finish(message, r);
+        add_document(at, at == message ? c->envelope.data : "detail", detail);
+    return finish(c, r, message);
 }
 
 static struct frame *close_frame(enum close_code code)
@@ -65,16 +156,18 @@ const struct codec plain_codec = {
     .close = close_frame,
 };
 
+/* --- in ----------------------------------------------------------------------------------- */
+
 static void refuse(struct session *s, const struct request *r, const char *message)
 {
     session_refuse(s, r, ERROR_BAD_MESSAGE, message, NULL);
 }
 
 /* The ref, which goes back as it came: a string or a number, and a short one. */
-static bool read_ref(struct span message, struct request *r)
+static bool read_ref(struct span message, const char *name, struct request *r)
 {
     struct span ref;
-    if (!json_get(message, "ref", &ref))
+    if (!name || !json_get(message, name, &ref))
         return true;
     enum json_type type = json_type(ref);
     if ((type != JSON_STRING && type != JSON_NUMBER) || ref.len > REF_BYTES_MAX)
@@ -83,29 +176,55 @@ static bool read_ref(struct span message, struct request *r)
     return true;
 }
 
+static void refuse_unknown(struct session *s, const struct request *r, struct span type)
+{
+    char message[128];
+    if (s->gateway->catalog->unknown == CATALOG_IGNORE) {
+        log_limited(LOG_KIND_UNKNOWN, LOG_INFO, "%s: unknown message %s left out", s->id,
+                    fault_quote(type));
+        return;
+    }
+    snprintf(message, sizeof(message), "no message has the type %s", fault_quote(type));
+    session_refuse(s, r, ERROR_UNKNOWN_TYPE, message, NULL);
+}
+
+/* A request of the envelope's form. False after refusing it. */
+static bool read_request(struct session *s, struct span text, struct request *r, struct span *type)
+{
+    const struct catalog_envelope *v = &s->gateway->catalog->envelope;
+    struct fault f;
+    if (json_check(text, &f) != 0) {
+        refuse(s, r, f.text);
+        return false;
+    }
+    text = json_trim(text);
+    if (json_type(text) != JSON_OBJECT) {
+        refuse(s, r, "a message is a JSON object with a type");
+        return false;
+    }
+    if (!read_ref(text, v->ref, r)) {
+        refuse(s, r, "ref: must be a string or a number of at most 64 bytes");
+        return false;
+    }
+    if (!json_get(text, v->type, type) || json_type(*type) != JSON_STRING) {
+        refuse(s, r, "type: must be a string");
+        return false;
+    }
+    *type = (struct span){type->at + 1, type->len - 2};
+    json_get(text, v->data, &r->data);
+    return true;
+}
+
 void plain_receive(struct session *s, struct span text)
 {
     struct request r = {0};
     struct span type;
-    struct fault f;
     s->gateway->metrics.value[M_MESSAGES_IN]++;
-    if (json_check(text, &f) != 0) {
-        refuse(s, &r, f.text);
+    if (!read_request(s, text, &r, &type))
         return;
-    }
-    text = json_trim(text);
-    if (json_type(text) != JSON_OBJECT) {
-        refuse(s, &r, "a message is a JSON object with a type");
-        return;
-    }
-    if (!read_ref(text, &r)) {
-        refuse(s, &r, "ref: must be a string or a number of at most 64 bytes");
-        return;
-    }
-    if (!json_get(text, "type", &type) || json_type(type) != JSON_STRING) {
-        refuse(s, &r, "type: must be a string");
-        return;
-    }
-    json_get(text, "data", &r.data);
-    action_do(s, type, &r);
+    r.message = catalog_message(s->gateway->catalog, type);
+    if (r.message)
+        action_do(s, &r);
+    else
+        refuse_unknown(s, &r, type);
 }

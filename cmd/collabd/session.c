@@ -118,14 +118,16 @@ void session_put(struct session *s, struct frame *frame)
 void session_reply(struct session *s, const struct request *r, const char *type,
                    const struct json *data)
 {
-    session_put(s, s->codec->reply(r, type, data));
+    struct frame *frame = s->codec->reply(s->gateway->catalog, r, type, data);
+    if (frame)
+        session_put(s, frame);
 }
 
 void session_refuse(struct session *s, const struct request *r, enum error_code code,
                     const char *message, const struct json *detail)
 {
     s->gateway->metrics.value[M_ERRORS_OUT]++;
-    session_put(s, s->codec->error(r, code, message, detail));
+    session_put(s, s->codec->error(s->gateway->catalog, r, code, message, detail));
 }
 
 bool session_send(struct outbox *box, struct span frames)

@@ -7,6 +7,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
+#include "catalog.h"
 #include "event.h"
 #include "frame.h"
 #include "gateway.h"
@@ -16,6 +17,7 @@
 
 /* What a client asked, while it is being answered. */
 struct request {
+    const struct catalog_message *message; /* NULL: it asked nothing that could be understood */
     struct span ref;  /* the client's own mark: a JSON string or number, or empty */
     struct span data; /* the arguments: any JSON value, or empty */
 };
@@ -33,14 +35,16 @@ struct link_kind {
     void (*close)(struct link *l);
 };
 
-/* How the client's protocol writes what we tell it. Each returns a frame, or NULL where the
- * protocol has no such thing. */
+/* How the client's protocol writes what we tell it, in the names of the catalog. Each returns a
+ * frame, or NULL where there is nothing to be said. */
 struct codec {
     int index; /* among the codecs of a parcel (hub.h) */
-    struct frame *(*event)(const struct event *e, struct span text);
-    struct frame *(*reply)(const struct request *r, const char *type, const struct json *data);
-    struct frame *(*error)(const struct request *r, enum error_code code, const char *message,
+    struct frame *(*event)(const struct catalog *c, const struct event *e, struct span text);
+    /* type: of a notice, or of the reply to r; NULL: only who waits for a reply gets it */
+    struct frame *(*reply)(const struct catalog *c, const struct request *r, const char *type,
                            const struct json *data);
+    struct frame *(*error)(const struct catalog *c, const struct request *r, enum error_code code,
+                           const char *message, const struct json *data);
     struct frame *(*ping)(void);
     struct frame *(*close)(enum close_code code);
 };

@@ -12,6 +12,9 @@ static const struct opt rows[] = {
     {'r', "redis", "URL", OPT_TEXT, FIELD(redis), NULL, 0, 0, "COLLAB_REDIS",
      "redis://[USER:PASSWORD@]HOST[:PORT][/DB] or unix:PATH; without it a private redis-server "
      "is started"},
+    {'C', "catalog", "FILE", OPT_TEXT, FIELD(catalog), NULL, 0, 0, "COLLAB_CATALOG",
+     "the application's rooms, events and messages, as collab-catalog(5) says; without it a "
+     "catalog for boards with tasks and comments"},
     {'k', "key-file", "PATH", OPT_LIST, FIELD(key_files), NULL, 0, 0, "COLLAB_KEY_FILE",
      "a key that tokens are checked with, or a directory of keys by kid; may be repeated; "
      "without it collabd makes a key, prints a token, and listens on loopback only"},
@@ -53,6 +56,8 @@ static const struct opt rows[] = {
      "COLLAB_LOG_LEVEL", "how much to log on standard error"},
     {0, "log-format", "text|json", OPT_CHOICE, FIELD(log_format), "text", 0, 0, "COLLAB_LOG_FORMAT",
      "how to log"},
+    {0, "check", NULL, OPT_FLAG, FIELD(check), NULL, 0, 0, NULL,
+     "check the settings and the catalog, say what is wrong with them, and end"},
     {'c', "config", "FILE", OPT_TEXT, FIELD(config), NULL, 0, 0, "COLLAB_CONFIG",
      "a file of NAME = VALUE lines, named as the long options are"},
 };

@@ -13,6 +13,8 @@ struct settings {
     char *redis;            /* URL; NULL: the embedded default */
     char *node;             /* name of this node; NULL: a random one */
     char *config;
+    char *catalog; /* file; NULL: the one built in */
+    bool check;    /* the settings and the catalog, and nothing else */
     /* who */
     struct opt_list key_files;
     char *audience;

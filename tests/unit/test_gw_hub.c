@@ -37,8 +37,9 @@ static void no_close(struct link *l)
 
 static const struct link_kind keeping = {.send = keep, .close = no_close};
 
-static struct frame *whole_text(const struct event *e, struct span text)
+static struct frame *whole_text(const struct catalog *c, const struct event *e, struct span text)
 {
+    (void)c;
     (void)e;
     struct frame *f = mem_alloc(sizeof(*f) + text.len);
     f->refs = 1;

@@ -1,0 +1,245 @@
+#include "join.h"
+#include "admit.h"
+#include "bus.h"
+#include "hub.h"
+#include "mem.h"
+#include "reply.h"
+#include "room.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* A request to join, while its rooms are being judged one by one. */
+struct joining {
+    struct waiting *reply;
+    struct json *done;    /* rooms */
+    struct json *refused; /* {"room","code","message"}; NULL while there is none */
+    size_t done_count;
+    enum error_code code; /* of the first that was refused */
+    char message[256];
+    int outstanding; /* rooms being judged, and the request being read */
+};
+
+/* One of its rooms. */
+struct candidate {
+    struct joining *joining;
+    struct buf room;
+};
+
+/* --- which rooms -------------------------------------------------------------------------- */
+
+/* The rooms of a request, one after the other: from templates, or from a list. */
+struct room_list {
+    struct route_rooms *routed; /* NULL: listed */
+    int next;
+    struct json_walk walk;
+};
+
+static bool next_room(struct room_list *list, struct span *room)
+{
+    if (!list->routed)
+        return json_next_element(&list->walk, room);
+    if (list->next == list->routed->count)
+        return false;
+    *room = list->routed->at[list->next++];
+    return true;
+}
+
+static bool refuse_too_many(struct session *s, const struct request *r, size_t count)
+{
+    char message[128];
+    size_t most = (size_t)s->gateway->settings.rooms_max;
+    if (count <= most)
+        return false;
+    snprintf(message, sizeof(message), "%zu rooms; at most %zu may be joined", count, most);
+    session_refuse(s, r, ERROR_TOO_MANY, message, NULL);
+    return true;
+}
+
+/* False after refusing the request. */
+static bool find_listed(struct session *s, const struct request *r, struct room_list *list)
+{
+    size_t count = 0;
+    struct span rooms, room;
+    if (!catalog_take(r->message, CATALOG_ROOMS, r->data, &rooms))
+        rooms = r->data;
+    if (!rooms.len || json_type(rooms) != JSON_ARRAY) {
+        session_refuse(s, r, ERROR_BAD_MESSAGE, "data: must be a list of rooms, or have one", NULL);
+        return false;
+    }
+    for (struct json_walk w = json_walk(rooms); json_next_element(&w, &room);)
+        count++;
+    list->routed = NULL;
+    list->walk = json_walk(rooms);
+    return !refuse_too_many(s, r, count);
+}
+
+static bool find_rooms(struct session *s, const struct request *r, struct route_rooms *routed,
+                       struct room_list *list)
+{
+    struct fault f;
+    *list = (struct room_list){.routed = routed};
+    if (!r->message->route.to_count)
+        return find_listed(s, r, list);
+    if (catalog_message_route(r->message, r->data, routed, &f) != 0) {
+        session_refuse(s, r, ERROR_BAD_MESSAGE, f.text, NULL);
+        return false;
+    }
+    return true;
+}
+
+/* A listed room as it is, and whether it is one; routed ones are. */
+static int read_room(const struct room_list *list, struct span *room, struct fault *f)
+{
+    if (list->routed)
+        return 0;
+    if (json_type(*room) != JSON_STRING)
+        return fault_set(f, "a room is a string");
+    *room = json_inside(*room);
+    return room_check(*room, f);
+}
+
+/* --- joining ------------------------------------------------------------------------------ */
+
+static void refuse_room(struct joining *j, struct span room, enum error_code code,
+                        const char *message)
+{
+    if (!j->refused) {
+        j->refused = json_add_array(j->reply->data, "refused");
+        j->code = code;
+        snprintf(j->message, sizeof(j->message), "%s", message);
+    }
+    struct json *one = json_new_object();
+    json_add_span(one, "room", room);
+    json_add_text(one, "code", error_name(code));
+    json_add_text(one, "message", message);
+    json_push(j->refused, one);
+}
+
+/* Joined: now, or on this node alone until Redis is back. */
+static void settled(void *arg, enum store_result result, const char *why)
+{
+    struct waiting *w = arg;
+    if (result == STORE_REFUSED) {
+        reply_refused(w, ERROR_UNAVAILABLE, why);
+        return;
+    }
+    if (result == STORE_UNAVAILABLE)
+        reply_degraded(w, why);
+    reply_done(w);
+}
+
+static void finish(struct joining *j)
+{
+    struct waiting *w = j->reply;
+    if (--j->outstanding)
+        return;
+    if (!j->done_count && j->refused)
+        reply_refused_all(w, j->code, j->message);
+    else
+        bus_settle(w->session->gateway->bus, settled, w);
+    free(j);
+}
+
+static void enter(struct joining *j, struct span room)
+{
+    struct session *s = j->reply->session;
+    struct gateway *g = s->gateway;
+    if (s->closing)
+        return;
+    if (s->seat_count >= g->settings.rooms_max && !hub_is_in(g->hub, s, room)) {
+        refuse_room(j, room, ERROR_TOO_MANY, "in as many rooms as allowed");
+        return;
+    }
+    bus_join(g->bus, s, room);
+    json_push_span(j->done, room);
+    j->done_count++;
+}
+
+static void judged(void *arg, enum admission result, const char *why)
+{
+    struct candidate *c = arg;
+    struct joining *j = c->joining;
+    struct span room = buf_span(&c->room);
+    if (result == ADMITTED)
+        enter(j, room);
+    else
+        refuse_room(j, room, result == NOT_KNOWN ? ERROR_UNAVAILABLE : ERROR_FORBIDDEN, why);
+    buf_fini(&c->room);
+    free(c);
+    finish(j);
+}
+
+static void judge(struct joining *j, struct span room)
+{
+    struct candidate *c = mem_zero(sizeof(*c));
+    c->joining = j;
+    buf_join(&c->room, room);
+    j->outstanding++;
+    admit(j->reply->session, buf_span(&c->room), judged, c);
+}
+
+static struct joining *joining_new(struct session *s, const struct request *r)
+{
+    struct joining *j = mem_zero(sizeof(*j));
+    j->reply = reply_wait(s, r, json_new_object());
+    j->done = json_add_array(j->reply->data, "rooms");
+    j->outstanding = 1;
+    return j;
+}
+
+void join_rooms(struct session *s, const struct request *r)
+{
+    struct route_rooms routed;
+    struct room_list list;
+    struct span room;
+    struct fault f;
+    if (!find_rooms(s, r, &routed, &list))
+        return;
+    struct joining *j = joining_new(s, r);
+    while (next_room(&list, &room)) {
+        if (read_room(&list, &room, &f) == 0)
+            judge(j, room);
+        else
+            refuse_room(j, room, ERROR_BAD_ROOM, f.text);
+    }
+    finish(j);
+}
+
+/* --- joined by themselves ----------------------------------------------------------------- */
+
+void join_own_rooms(struct session *s)
+{
+    const struct catalog *c = s->gateway->catalog;
+    char room[ROOM_BYTES_MAX];
+    struct fault f;
+    for (size_t i = 0; i < c->room_count; i++) {
+        const struct catalog_room *rule = &c->rooms[i];
+        if (!rule->automatic || !(rule->join & CATALOG_SELF))
+            continue;
+        int len = catalog_own_room(rule, span_of(s->who->user), room, &f);
+        if (len > 0)
+            bus_join(s->gateway->bus, s, (struct span){room, (size_t)len});
+    }
+}
+
+/* --- leaving ------------------------------------------------------------------------------ */
+
+void leave_rooms(struct session *s, const struct request *r)
+{
+    struct route_rooms routed;
+    struct room_list list;
+    struct span room;
+    struct fault f;
+    if (!find_rooms(s, r, &routed, &list))
+        return;
+    struct json *data = json_new_object();
+    struct json *rooms = json_add_array(data, "rooms");
+    while (next_room(&list, &room)) {
+        if (read_room(&list, &room, &f) != 0)
+            continue;
+        hub_leave(s->gateway->hub, s, room);
+        json_push_span(rooms, room);
+    }
+    session_reply(s, r, r->message->reply, data);
+    json_free(data);
+}

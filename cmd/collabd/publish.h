@@ -1,0 +1,9 @@
+/* Publishing by clients: what the catalog and the token allow them to say, and where it goes. */
+#ifndef PUBLISH_H
+#define PUBLISH_H
+
+#include "session.h"
+
+void publish_event(struct session *s, const struct request *r);
+
+#endif
