@@ -1,9 +1,11 @@
 #include "rconn.h"
 #include "mem.h"
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -236,7 +238,9 @@ struct rconn {
     uv_poll_t poll;
     uv_idle_t queued; /* active while there is something to flush */
     uv_timer_t timer; /* until ready */
-    int handles;      /* to be closed before the memory goes */
+    uv_getaddrinfo_t lookup;
+    int open;   /* handles, and the lookup: the memory goes after them */
+    int events; /* that poll waits for */
 
     const struct redis_address *address;
     const struct rconn_hooks *hooks;
@@ -255,11 +259,9 @@ struct rconn {
     struct fault refused; /* why connecting failed at once; empty: it didn't */
 };
 
-static void on_handle_closed(uv_handle_t *handle)
+static void release(struct rconn *c)
 {
-    struct rconn *c = handle->data;
-
-    if (--c->handles > 0)
+    if (--c->open > 0)
         return;
     /* The descriptor goes last: the loop must have forgotten it before its number is used anew. */
     if (c->redis != NULL)
@@ -268,6 +270,11 @@ static void on_handle_closed(uv_handle_t *handle)
     free(c->waiting.at);
     buf_fini(&c->out);
     free(c);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    release(handle->data);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -281,6 +288,8 @@ static void stop(struct rconn *c)
     if (c->stopped)
         return;
     c->stopped = true;
+    if (c->lookup.data != NULL)
+        uv_cancel((uv_req_t *)&c->lookup);
     close_handle((uv_handle_t *)&c->poll);
     close_handle((uv_handle_t *)&c->queued);
     close_handle((uv_handle_t *)&c->timer);
@@ -325,9 +334,12 @@ static void fail_with_error(struct rconn *c, const struct reply *r)
 static void on_poll(uv_poll_t *handle, int status, int events);
 static void take_in(struct rconn *c);
 
-static void watch(struct rconn *c, bool writable)
+/* Only a change is worth telling: libuv makes two system calls of it. */
+static void watch(struct rconn *c, int events)
 {
-    uv_poll_start(&c->poll, UV_READABLE | (writable ? UV_WRITABLE : 0), on_poll);
+    if (c->events != events)
+        uv_poll_start(&c->poll, events, on_poll);
+    c->events = events;
 }
 
 static void all_written(struct rconn *c)
@@ -355,7 +367,7 @@ static void flush(struct rconn *c)
         c->written += (size_t)n;
     if (c->written == c->out.len)
         all_written(c);
-    watch(c, c->out.len > 0);
+    watch(c, c->out.len > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
 /* An idle handle, as it keeps the loop from waiting when something is queued after this point of
@@ -645,37 +657,82 @@ static void on_timer(uv_timer_t *handle)
     fail(c, f.text);
 }
 
-static void start_connecting(struct rconn *c)
+/* host: an address, for which nothing has to be looked up; NULL: a Unix socket. */
+static int start_connecting(struct rconn *c, const char *host, struct fault *f)
 {
-    const struct redis_address *a = c->address;
-
-    c->redis = a->path != NULL ? redisConnectUnixNonBlock(a->path)
-                               : redisConnectNonBlock(a->host, a->port);
+    c->redis = host != NULL ? redisConnectNonBlock(host, c->address->port)
+                            : redisConnectUnixNonBlock(c->address->path);
     if (c->redis == NULL || c->redis->err != 0) {
-        set_why(&c->refused, c->redis != NULL ? c->redis->errstr : "out of memory");
-        return;
+        set_why(f, c->redis != NULL ? c->redis->errstr : "out of memory");
+        return -1;
     }
     fcntl(c->redis->fd, F_SETFD, FD_CLOEXEC);
     c->redis->reader->fn = &makers;
     c->redis->reader->privdata = &c->arena;
     c->redis->reader->maxbuf = SPARE_BYTES;
+    int error = uv_poll_init(c->timer.loop, &c->poll, c->redis->fd);
+    if (error != 0)
+        return fault_set(f, "%s", uv_strerror(error));
+    c->open++;
+    watch(c, UV_WRITABLE);
+    return 0;
 }
 
-static void init_handles(struct rconn *c, uv_loop_t *loop)
+static const struct addrinfo *choose(const struct addrinfo *found)
 {
-    uv_idle_init(loop, &c->queued);
-    uv_timer_init(loop, &c->timer);
-    c->handles = 2;
-    c->queued.data = c->timer.data = c->poll.data = c;
-    if (c->refused.text[0] != '\0')
-        return;
-    int error = uv_poll_init(loop, &c->poll, c->redis->fd);
-    if (error != 0) {
-        fault_set(&c->refused, "%s", uv_strerror(error));
-        return;
+    const struct addrinfo *at = found;
+
+    while (at != NULL && at->ai_family != AF_INET)
+        at = at->ai_next;
+    return at != NULL ? at : found;
+}
+
+static void on_looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found)
+{
+    struct rconn *c = lookup->data;
+    char host[NI_MAXHOST] = "";
+    struct fault f;
+
+    lookup->data = NULL;
+    if (status == 0) {
+        const struct addrinfo *a = choose(found);
+        getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
+        uv_freeaddrinfo(found);
     }
-    c->handles++;
-    uv_poll_start(&c->poll, UV_WRITABLE, on_poll);
+    if (!c->stopped && status != 0)
+        fail(c, uv_strerror(status));
+    else if (!c->stopped && start_connecting(c, host, &f) != 0)
+        fail(c, f.text);
+    release(c);
+}
+
+static bool is_address(const char *host)
+{
+    char bytes[sizeof(struct in6_addr)];
+
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+static int start_lookup(struct rconn *c, struct fault *f)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    int error =
+        uv_getaddrinfo(c->timer.loop, &c->lookup, on_looked_up, c->address->host, NULL, &hints);
+
+    if (error != 0)
+        return fault_set(f, "%s", uv_strerror(error));
+    c->lookup.data = c;
+    c->open++;
+    return 0;
+}
+
+static int start(struct rconn *c, struct fault *f)
+{
+    const struct redis_address *a = c->address;
+
+    if (a->path == NULL && !is_address(a->host))
+        return start_lookup(c, f);
+    return start_connecting(c, a->path == NULL ? a->host : NULL, f);
 }
 
 struct rconn *rconn_open(uv_loop_t *loop, const struct redis_address *address, int timeout_ms,
@@ -687,11 +744,13 @@ struct rconn *rconn_open(uv_loop_t *loop, const struct redis_address *address, i
     c->hooks = hooks;
     c->ctx = ctx;
     c->timeout_ms = timeout_ms;
-    start_connecting(c);
-    init_handles(c, loop);
+    uv_idle_init(loop, &c->queued);
+    uv_timer_init(loop, &c->timer);
+    c->queued.data = c->timer.data = c->poll.data = c;
+    c->open = 2;
     greet(c);
-    bool failed = c->refused.text[0] != '\0';
-    uv_timer_start(&c->timer, on_timer, failed ? 0 : (uint64_t)timeout_ms, 0);
+    bool started = start(c, &c->refused) == 0;
+    uv_timer_start(&c->timer, on_timer, started ? (uint64_t)timeout_ms : 0, 0);
     return c;
 }
 

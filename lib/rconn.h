@@ -5,8 +5,8 @@
  * never reconnects (redis.h does), and knows no key.
  *
  * What is queued leaves when the loop is about to wait, gathered into one write. A host's name is
- * looked up when a connection is opened, and the loop stands still meanwhile; an address costs
- * nothing. Memory goes when the loop has run its closing callbacks. */
+ * looked up by a thread of libuv's, so that the loop goes on meanwhile. Memory goes when the loop
+ * has run its closing callbacks. */
 #ifndef RCONN_H
 #define RCONN_H
 

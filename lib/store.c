@@ -1,22 +1,14 @@
-#include "store.h"
 #include "ident.h"
 #include "mem.h"
 #include "room.h"
+#include "store_base.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Names in Redis. ROOM_CHANNEL and NODE_KEY are followed by a room or an id. */
-#define ROOM_CHANNEL  "collab:room:"
-#define PROBE_CHANNEL "collab:probe:"
-#define NODE_KEY      "collab:node:"
-#define NODES_KEY     "collab:nodes"
-#define CATALOG_KEY   "collab:catalog"
-
 enum {
     BATCH_MAX = 500, /* channels in one command */
-    PROBE_CHARS = 16,
 };
 
 /* What is asked of the subscribing connection, in the order in which it was asked. */
@@ -37,43 +29,6 @@ struct pattern {
     char text[]; /* as in room.h */
 };
 
-struct store {
-    struct redis *redis;
-    const struct store_hooks *hooks;
-    void *ctx;
-    bool up;
-    bool told_down;
-    bool closed;
-
-    struct ask *asks; /* the first `sent` of them are on their way in one command */
-    struct ask **asks_end;
-    size_t sent;
-    size_t singly;       /* so many are to be sent one by one: which of them was refused? */
-    char *refusal;       /* of what was asked for since the last settling; NULL: none */
-    bool refusal_is_old; /* a settling has told it */
-    struct pattern *patterns;
-
-    char probe[sizeof(PROBE_CHANNEL) + PROBE_CHARS];
-    uv_timer_t probe_timer;
-    bool probe_sent;  /* and has not come back */
-    bool probe_taken; /* Redis has answered its PUBLISH */
-    bool heard;       /* anything subscribed to, since the probe was last looked after */
-    int probe_turns;  /* of the timer since then */
-
-    struct buf name; /* for one call */
-    struct buf text;
-};
-
-/* --- names -------------------------------------------------------------------------------- */
-
-static struct span make_name(struct store *s, const char *prefix, struct span rest)
-{
-    buf_clear(&s->name);
-    buf_text(&s->name, prefix);
-    buf_join(&s->name, rest);
-    return buf_span(&s->name);
-}
-
 static bool take_room(struct span channel, struct span *room)
 {
     size_t len = sizeof(ROOM_CHANNEL) - 1;
@@ -84,71 +39,23 @@ static bool take_room(struct span channel, struct span *room)
     return true;
 }
 
-/* --- calls that end with a store_done ------------------------------------------------------ */
-
-struct call {
-    struct redis *redis;
-    store_done *done;
-    void *arg;
-    int waiting; /* replies to come */
-    enum store_result result;
-    char *why; /* Redis' words when it refused */
-};
-
-static struct call *call_new(struct store *s, store_done *done, void *arg, int replies)
-{
-    struct call *c = mem_alloc(sizeof(*c));
-
-    *c = (struct call){.redis = s->redis, .done = done, .arg = arg, .waiting = replies};
-    return c;
-}
-
-static void call_note(struct call *c, const struct reply *r)
-{
-    if (r == NULL) {
-        c->result = STORE_UNAVAILABLE;
-    } else if (reply_kind(r) == REPLY_ERROR && c->result == STORE_DONE) {
-        c->result = STORE_REFUSED;
-        c->why = span_text(reply_text(r));
-    }
-}
-
-static void call_end(struct call *c)
-{
-    const char *why = c->result == STORE_REFUSED ? c->why : redis_why(c->redis);
-
-    if (c->done != NULL)
-        c->done(c->arg, c->result, c->result == STORE_DONE ? NULL : why);
-    free(c->why);
-    free(c);
-}
-
-static void on_call_reply(void *arg, const struct reply *r)
-{
-    struct call *c = arg;
-
-    call_note(c, r);
-    if (--c->waiting == 0)
-        call_end(c);
-}
-
 /* --- publishing ---------------------------------------------------------------------------- */
 
 void store_publish(struct store *s, const struct event *e, store_done *done, void *arg)
 {
     struct event copy = *e;
-    struct call *call = NULL;
+    struct store_call *call = NULL;
 
     assert(copy.room_count > 0);
     if (done != NULL)
-        call = call_new(s, done, arg, copy.room_count);
+        call = store_call(s, done, arg, copy.room_count);
     for (int i = 0; i < copy.room_count; i++) {
         copy.room = copy.rooms[i];
         buf_clear(&s->text);
         event_format(&copy, &s->text);
-        struct span publish[] = {span_of("PUBLISH"), make_name(s, ROOM_CHANNEL, copy.room),
+        struct span publish[] = {span_of("PUBLISH"), store_name(s, ROOM_CHANNEL, copy.room),
                                  buf_span(&s->text)};
-        redis_command(s->redis, call != NULL ? on_call_reply : NULL, call, 3, publish);
+        redis_command(s->redis, call != NULL ? store_call_reply : NULL, call, 3, publish);
     }
 }
 
@@ -271,7 +178,7 @@ static void ask(struct store *s, enum ask_kind kind, const struct span *rooms, s
     if (!store_is_up(s))
         return;
     for (size_t i = 0; i < count; i++) {
-        struct span channel = make_name(s, ROOM_CHANNEL, rooms[i]);
+        struct span channel = store_name(s, ROOM_CHANNEL, rooms[i]);
         struct ask *a = ask_new(kind, channel.len);
         memcpy(a->channel, channel.at, channel.len);
         push_ask(s, a);
@@ -490,7 +397,7 @@ struct store *store_open(uv_loop_t *loop, const struct redis_address *address,
     s->ctx = ctx;
     s->asks_end = &s->asks;
     memcpy(s->probe, PROBE_CHANNEL, sizeof(PROBE_CHANNEL));
-    ident_random(s->probe + sizeof(PROBE_CHANNEL) - 1, PROBE_CHARS);
+    ident_random(s->probe + sizeof(PROBE_CHANNEL) - 1, STORE_PROBE_CHARS);
     uv_timer_init(loop, &s->probe_timer);
     s->probe_timer.data = s;
     s->redis = redis_open(loop, address, &redis_hooks, s);
@@ -519,145 +426,4 @@ void store_close(struct store *s)
 bool store_is_up(const struct store *s)
 {
     return s->up && redis_is_up(s->redis);
-}
-
-/* --- nodes --------------------------------------------------------------------------------- */
-
-void store_node_put(struct store *s, struct span id, struct span record, int64_t ttl_ms)
-{
-    char ttl[24];
-
-    snprintf(ttl, sizeof(ttl), "%lld", (long long)ttl_ms);
-    struct span set[] = {span_of("SET"), make_name(s, NODE_KEY, id), record, span_of("PX"),
-                         span_of(ttl)};
-    redis_command(s->redis, NULL, NULL, 5, set);
-    struct span add[] = {span_of("SADD"), span_of(NODES_KEY), id};
-    redis_command(s->redis, NULL, NULL, 3, add);
-}
-
-static void forget_node(struct store *s, struct span id, reply_fn *fn, void *arg)
-{
-    struct span remove[] = {span_of("SREM"), span_of(NODES_KEY), id};
-
-    redis_command(s->redis, fn, arg, 3, remove);
-}
-
-void store_node_drop(struct store *s, struct span id, store_done *done, void *arg)
-{
-    struct call *call = call_new(s, done, arg, 2);
-    struct span del[] = {span_of("DEL"), make_name(s, NODE_KEY, id)};
-
-    redis_command(s->redis, on_call_reply, call, 2, del);
-    forget_node(s, id, on_call_reply, call);
-}
-
-/* The nodes' ids are read, then the record of each. */
-struct listing {
-    struct store *store;
-    struct call *call;
-    store_each *each;
-    char **ids;
-    size_t count;
-    size_t next; /* whose record comes next */
-};
-
-static void listing_end(struct listing *l)
-{
-    struct call *call = l->call;
-
-    for (size_t i = 0; i < l->count; i++)
-        free(l->ids[i]);
-    free(l->ids);
-    free(l);
-    call_end(call);
-}
-
-/* Not to be touched after each(): that may close the store, and so end the listing. */
-static void on_record(void *arg, const struct reply *r)
-{
-    struct listing *l = arg;
-    struct span id = span_of(l->ids[l->next++]);
-    bool last = l->next == l->count;
-
-    call_note(l->call, r);
-    if (r != NULL && reply_kind(r) == REPLY_NIL)
-        forget_node(l->store, id, NULL, NULL);
-    else if (r != NULL && reply_kind(r) == REPLY_TEXT)
-        l->each(l->call->arg, id, reply_text(r));
-    if (last)
-        listing_end(l);
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void on_ids(void *arg, const struct reply *r)
-{
-    struct listing *l = arg;
-    struct store *s = l->store;
-    size_t count = r != NULL ? reply_count(r) : 0;
-
-    call_note(l->call, r);
-    if (count == 0) {
-        listing_end(l);
-        return;
-    }
-    l->count = count;
-    l->ids = mem_alloc(count * sizeof(*l->ids));
-    for (size_t i = 0; i < count; i++)
-        l->ids[i] = span_text(reply_text(reply_at(r, i)));
-    qsort(l->ids, count, sizeof(*l->ids), compare_ids);
-    for (size_t i = 0; i < count; i++) {
-        struct span get[] = {span_of("GET"), make_name(s, NODE_KEY, span_of(l->ids[i]))};
-        redis_command(s->redis, on_record, l, 2, get);
-    }
-}
-
-void store_nodes(struct store *s, store_each *each, store_done *done, void *arg)
-{
-    struct listing *l = mem_zero(sizeof(*l));
-    struct span members[] = {span_of("SMEMBERS"), span_of(NODES_KEY)};
-
-    l->store = s;
-    l->each = each;
-    l->call = call_new(s, done, arg, 0);
-    redis_command(s->redis, on_ids, l, 2, members);
-}
-
-/* --- the catalog --------------------------------------------------------------------------- */
-
-void store_catalog_put(struct store *s, struct span text)
-{
-    struct span set[] = {span_of("SET"), span_of(CATALOG_KEY), text};
-
-    redis_command(s->redis, NULL, NULL, 3, set);
-}
-
-struct text_call {
-    store_text *got;
-    void *arg;
-};
-
-static void on_text(void *arg, const struct reply *r)
-{
-    struct text_call *c = arg;
-    enum store_result result = STORE_DONE;
-
-    if (r == NULL)
-        result = STORE_UNAVAILABLE;
-    else if (reply_kind(r) == REPLY_ERROR)
-        result = STORE_REFUSED;
-    c->got(c->arg, result, r != NULL ? reply_text(r) : (struct span){0});
-    free(c);
-}
-
-void store_catalog_get(struct store *s, store_text *got, void *arg)
-{
-    struct text_call *c = mem_alloc(sizeof(*c));
-    struct span get[] = {span_of("GET"), span_of(CATALOG_KEY)};
-
-    *c = (struct text_call){got, arg};
-    redis_command(s->redis, on_text, c, 2, get);
 }

@@ -1,0 +1,145 @@
+#include "mem.h"
+#include "store_base.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* --- nodes --------------------------------------------------------------------------------- */
+
+void store_node_put(struct store *s, struct span id, struct span record, int64_t ttl_ms)
+{
+    char ttl[24];
+
+    snprintf(ttl, sizeof(ttl), "%lld", (long long)ttl_ms);
+    struct span set[] = {span_of("SET"), store_name(s, NODE_KEY, id), record, span_of("PX"),
+                         span_of(ttl)};
+    redis_command(s->redis, NULL, NULL, 5, set);
+    struct span add[] = {span_of("SADD"), span_of(NODES_KEY), id};
+    redis_command(s->redis, NULL, NULL, 3, add);
+}
+
+static void forget_node(struct store *s, struct span id, reply_fn *fn, void *arg)
+{
+    struct span remove[] = {span_of("SREM"), span_of(NODES_KEY), id};
+
+    redis_command(s->redis, fn, arg, 3, remove);
+}
+
+void store_node_drop(struct store *s, struct span id, store_done *done, void *arg)
+{
+    struct store_call *call = store_call(s, done, arg, 2);
+    struct span del[] = {span_of("DEL"), store_name(s, NODE_KEY, id)};
+
+    redis_command(s->redis, store_call_reply, call, 2, del);
+    forget_node(s, id, store_call_reply, call);
+}
+
+/* The nodes' ids are read, then the record of each. */
+struct listing {
+    struct store *store;
+    struct store_call *call;
+    store_each *each;
+    char **ids;
+    size_t count;
+    size_t next; /* whose record comes next */
+};
+
+static void listing_end(struct listing *l)
+{
+    struct store_call *call = l->call;
+
+    for (size_t i = 0; i < l->count; i++)
+        free(l->ids[i]);
+    free(l->ids);
+    free(l);
+    store_call_end(call);
+}
+
+/* Not to be touched after each(): that may close the store, and so end the listing. */
+static void on_record(void *arg, const struct reply *r)
+{
+    struct listing *l = arg;
+    struct span id = span_of(l->ids[l->next++]);
+    bool last = l->next == l->count;
+
+    store_call_note(l->call, r);
+    if (r != NULL && reply_kind(r) == REPLY_NIL)
+        forget_node(l->store, id, NULL, NULL);
+    else if (r != NULL && reply_kind(r) == REPLY_TEXT)
+        l->each(l->call->arg, id, reply_text(r));
+    if (last)
+        listing_end(l);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void on_ids(void *arg, const struct reply *r)
+{
+    struct listing *l = arg;
+    struct store *s = l->store;
+    size_t count = r != NULL ? reply_count(r) : 0;
+
+    store_call_note(l->call, r);
+    if (count == 0) {
+        listing_end(l);
+        return;
+    }
+    l->count = count;
+    l->ids = mem_alloc(count * sizeof(*l->ids));
+    for (size_t i = 0; i < count; i++)
+        l->ids[i] = span_text(reply_text(reply_at(r, i)));
+    qsort(l->ids, count, sizeof(*l->ids), compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        struct span get[] = {span_of("GET"), store_name(s, NODE_KEY, span_of(l->ids[i]))};
+        redis_command(s->redis, on_record, l, 2, get);
+    }
+}
+
+void store_nodes(struct store *s, store_each *each, store_done *done, void *arg)
+{
+    struct listing *l = mem_zero(sizeof(*l));
+    struct span members[] = {span_of("SMEMBERS"), span_of(NODES_KEY)};
+
+    l->store = s;
+    l->each = each;
+    l->call = store_call(s, done, arg, 0);
+    redis_command(s->redis, on_ids, l, 2, members);
+}
+
+/* --- the catalog --------------------------------------------------------------------------- */
+
+void store_catalog_put(struct store *s, struct span text)
+{
+    struct span set[] = {span_of("SET"), span_of(CATALOG_KEY), text};
+
+    redis_command(s->redis, NULL, NULL, 3, set);
+}
+
+struct text_call {
+    store_text *got;
+    void *arg;
+};
+
+static void on_text(void *arg, const struct reply *r)
+{
+    struct text_call *c = arg;
+    enum store_result result = STORE_DONE;
+
+    if (r == NULL)
+        result = STORE_UNAVAILABLE;
+    else if (reply_kind(r) == REPLY_ERROR)
+        result = STORE_REFUSED;
+    c->got(c->arg, result, r != NULL ? reply_text(r) : (struct span){0});
+    free(c);
+}
+
+void store_catalog_get(struct store *s, store_text *got, void *arg)
+{
+    struct text_call *c = mem_alloc(sizeof(*c));
+    struct span get[] = {span_of("GET"), span_of(CATALOG_KEY)};
+
+    *c = (struct text_call){got, arg};
+    redis_command(s->redis, on_text, c, 2, get);
+}
