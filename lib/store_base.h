@@ -1,5 +1,5 @@
 /* What the parts of the store share: the names in Redis, the store itself, and calls that wait for
- * several replies. For lib/store*.c alone. */
+ * several replies. For lib/store_*.c alone. */
 #ifndef STORE_BASE_H
 #define STORE_BASE_H
 
