@@ -357,6 +357,20 @@ static void an_unknown_host_is_told(void **state)
     assert_true(t->log.len > strlen("closed \n"));
 }
 
+static void closing_while_a_name_is_looked_up_is_safe(void **state)
+{
+    struct trial *t = *state;
+
+    open_url(t, "redis://localhost", TIMEOUT_MS);
+    command(t, "PING");
+    rconn_close(t->conn);
+    t->close_in_hook = true;
+    while (uv_run(&t->loop, UV_RUN_DEFAULT) != 0)
+        ;
+    assert_int_equal(t->closed, 0);
+    assert_log(t, "reply lost\n");
+}
+
 static void tcp_works(void **state)
 {
     struct trial *t = *state;
@@ -772,6 +786,7 @@ int main(void)
         TRIAL(no_server_is_told),
         TRIAL(a_closed_port_is_told),
         TRIAL(an_unknown_host_is_told),
+        TRIAL(closing_while_a_name_is_looked_up_is_safe),
         TRIAL(tcp_works),
         TRIAL(a_database_is_selected),
         TRIAL(a_database_that_is_none_is_told),
