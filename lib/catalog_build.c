@@ -289,6 +289,8 @@ static int resolve(struct schema_reader *r, const struct catalog_mention *m)
     const struct catalog_event *found = catalog_event(b->c, type);
 
     if (found == NULL || found->type[strlen(found->type) - 1] == '*') {
+        if (found != NULL && span_is(type, found->type))
+            return schema_fault(r, m->name.at, "%s: must be one event, not a family", m->key);
         catalog_no_event(b->c, type, r->fault);
         return schema_because(r, m->key, m->name);
     }

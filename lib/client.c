@@ -1,7 +1,6 @@
 #include "client.h"
 #include "clock.h"
 #include "mem.h"
-#include "num.h"
 #include "protocol.h"
 #include "tls.h"
 #include "ws.h"
@@ -10,14 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/un.h>
 #include <utlist.h>
 
 enum {
     CONNECTING_MAX = 256, /* more at once overflow a server's accept queue */
     MESSAGE_BYTES_MAX = 16 * 1024 * 1024,
     READ_BYTES = 64 * 1024,
-    URL_BYTES_MAX = 16 * 1024, /* a token may stand in it */
     OPEN_TIMEOUT_MS = 10 * 1000,
     CLOSE_TIMEOUT_MS = 2 * 1000, /* how long a peer's part in closing is waited for */
     TICK_MS = 250,               /* how often the timeouts are looked at */
@@ -27,18 +24,9 @@ enum {
     CODE_PROTOCOL = 1002,        /* the protocol was broken */
 };
 
-struct url {
-    bool secure;
-    char *host; /* NULL for a Unix socket */
-    int port;
-    char *socket;    /* the path of a Unix socket, else NULL */
-    char *path;      /* with the query */
-    char *authority; /* for the Host header */
-};
-
 /* What is needed until a connection is open. */
 struct attempt {
-    struct url url;
+    struct ws_url url;
     char *token, *protocol; /* may be NULL */
     char key[WS_KEY_BYTES];
     struct buf early; /* frames that were queued already */
@@ -103,105 +91,13 @@ struct client_net {
     char bytes[READ_BYTES];
 };
 
-/* --- the URL --- */
-
-static void url_fini(struct url *url)
-{
-    free(url->host);
-    free(url->socket);
-    free(url->path);
-    free(url->authority);
-}
-
-static int check_characters(const char *url, struct fault *f)
-{
-    if (strlen(url) > URL_BYTES_MAX)
-        return fault_set(f, "longer than %d bytes", URL_BYTES_MAX);
-    for (const char *c = url; *c; c++)
-        if (*c <= ' ' || *c > '~')
-            return fault_set(f, "a character at byte %zu that must be percent-encoded",
-                             (size_t)(c - url + 1));
-    return 0;
-}
-
-/* ws+unix:SOCKET[:/path] */
-static int parse_unix(struct url *url, const char *rest, struct fault *f)
-{
-    size_t len = strcspn(rest, ":");
-    size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
-    if (len == 0)
-        return fault_set(f, "the path of the socket is missing");
-    if (len > most)
-        return fault_set(f, "the path of the socket is longer than %zu bytes", most);
-    url->socket = mem_copy(rest, len);
-    url->authority = mem_text("localhost");
-    url->path = mem_text(rest[len] ? rest + len + 1 : "/");
-    return *url->path == '/' ? 0 : fault_set(f, "what follows the socket must begin with /");
-}
-
-/* Takes the host off a host[:port]; an IPv6 address stands in brackets. */
-static int parse_host(struct url *url, struct span *authority, struct fault *f)
-{
-    bool bracketed = authority->len > 0 && *authority->at == '[';
-    const char *stop = memchr(authority->at, bracketed ? ']' : ':', authority->len);
-    if (bracketed && !stop)
-        return fault_set(f, "the ] is missing");
-    struct span host = {authority->at + bracketed, 0};
-    host.len = (size_t)((stop ? stop : authority->at + authority->len) - host.at);
-    if (host.len == 0)
-        return fault_set(f, "the host is missing");
-    url->host = mem_copy(host.at, host.len);
-    authority->len -= host.len + 2 * bracketed;
-    authority->at = host.at + host.len + bracketed;
-    return 0;
-}
-
-static int parse_port(struct url *url, struct span text, struct fault *f)
-{
-    int64_t port = url->secure ? 443 : 80;
-    if (text.len > 0 && *text.at != ':')
-        return fault_set(f, "a port or a path is expected after the ]");
-    if (text.len > 0 && num_parse((struct span){text.at + 1, text.len - 1}, 1, 65535, &port, f) < 0)
-        return fault_at(f, "port");
-    url->port = (int)port;
-    return 0;
-}
-
-/* host[:port][/path][?query] */
-static int parse_authority(struct url *url, const char *rest, struct fault *f)
-{
-    struct span authority = {rest, strcspn(rest, "/?#")};
-    if (memchr(authority.at, '@', authority.len))
-        return fault_set(f, "a user or password has no place in it");
-    url->authority = mem_copy(authority.at, authority.len);
-    rest += authority.len;
-    struct buf path = {0};
-    buf_printf(&path, "%s%.*s", *rest == '/' ? "" : "/", (int)strcspn(rest, "#"), rest);
-    url->path = path.at;
-    if (parse_host(url, &authority, f) < 0)
-        return -1;
-    return parse_port(url, authority, f);
-}
-
-static int url_parse(struct url *url, const char *text, struct fault *f)
-{
-    if (check_characters(text, f) < 0)
-        return -1;
-    if (span_starts(span_of(text), "ws+unix:"))
-        return parse_unix(url, text + (span_starts(span_of(text), "ws+unix://") ? 10 : 8), f);
-    url->secure = span_starts(span_of(text), "wss://");
-    if (!url->secure && !span_starts(span_of(text), "ws://"))
-        return fault_set(f, "it must begin with ws://, wss:// or ws+unix:");
-    return parse_authority(url, text + strlen(url->secure ? "wss://" : "ws://"), f);
-}
-
 /* --- lifetime --- */
 
 static void attempt_free(struct attempt *a)
 {
     if (!a)
         return;
-    url_fini(&a->url);
+    ws_url_fini(&a->url);
     free(a->token);
     free(a->protocol);
     buf_fini(&a->early);
@@ -677,7 +573,7 @@ static void resolve(struct client *c)
 
 static void start(struct client *c)
 {
-    struct url *url = &c->attempt->url;
+    const struct ws_url *url = &c->attempt->url;
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -715,8 +611,7 @@ static void on_tick(uv_timer_t *tick)
     struct client_net *net = tick->data;
     int64_t now = clock_steady_ms();
     struct client *c, *next;
-    DL_FOREACH_SAFE(net->timed, c, next)
-    {
+    DL_FOREACH_SAFE (net->timed, c, next) {
         if (c->deadline_ms > now)
             continue;
         if (c->state == CONNECTING)
@@ -761,8 +656,8 @@ static void on_timer_closed(uv_handle_t *handle)
 static void end_all(struct client **list)
 {
     struct client *c, *next;
-    DL_FOREACH_SAFE(*list, c, next)
-    end(c);
+    DL_FOREACH_SAFE (*list, c, next)
+        end(c);
 }
 
 void client_net_free(struct client_net *net)
@@ -796,8 +691,7 @@ struct client *client_open(struct client_net *net, const struct client_target *t
                            struct fault *f)
 {
     struct attempt *a = mem_zero(sizeof *a);
-    if (url_parse(&a->url, target->url, f) < 0) {
-        fault_at(f, "%s", fault_quote(span_of(target->url)));
+    if (ws_url_parse(&a->url, target->url, f) < 0) {
         attempt_free(a);
         return NULL;
     }

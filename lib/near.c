@@ -1,10 +1,7 @@
 #include "near.h"
 #include <string.h>
 
-enum {
-    NAME_BYTES_MAX = 63,
-    SHORT_NAME_BYTES = 5, /* up to which one wrong letter is all that may be wrong */
-};
+enum { NAME_BYTES_MAX = 63 };
 
 static int least(int a, int b)
 {
@@ -32,13 +29,25 @@ static int distance(struct span a, struct span b)
     return d[a.len][b.len];
 }
 
-bool near_is(struct span wrong, const char *right)
+/* How many letters of a name may be wrong: never all of them. */
+static int tolerance(struct span name)
+{
+    return name.len > 5 ? 2 : name.len > 1;
+}
+
+int near_distance(struct span wrong, const char *right)
 {
     struct span name = span_of(right);
 
     if (wrong.len == 0 || wrong.len > NAME_BYTES_MAX || name.len > NAME_BYTES_MAX)
-        return false;
+        return NEAR_NOT;
     if (name.len > wrong.len && memcmp(name.at, wrong.at, wrong.len) == 0)
-        return true;
-    return distance(wrong, name) <= (name.len > SHORT_NAME_BYTES ? 2 : 1);
+        return 1;
+    int far = distance(wrong, name);
+    return far <= tolerance(name) ? far : NEAR_NOT;
+}
+
+bool near_is(struct span wrong, const char *right)
+{
+    return near_distance(wrong, right) < NEAR_NOT;
 }

@@ -5,9 +5,14 @@
 #include "buf.h"
 #include <stdbool.h>
 
-/* Whether a wrong name was likely meant to be that right one: it is how that begins, or one or two
- * letters of it were left out, put in, exchanged or swapped. Names of more than 63 bytes are like
- * nothing. */
+enum { NEAR_NOT = 1000 };
+
+/* How far a wrong name is from a right one that was likely meant: it is how that begins (1), or
+ * one or two letters of it were left out, put in, exchanged or swapped (as many). Else NEAR_NOT,
+ * as for names of more than 63 bytes. */
+int near_distance(struct span wrong, const char *right);
+
+/* Whether it was likely meant. */
 bool near_is(struct span wrong, const char *right);
 
 #endif

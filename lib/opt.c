@@ -1,10 +1,10 @@
 #include "opt.h"
 
 #include "mem.h"
+#include "near.h"
 #include "num.h"
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,6 @@
 
 enum {
     FILE_BYTES_MAX = 1 << 20, /* of a settings file */
-    NAME_BYTES_MAX = 31,      /* of names that are looked at for likeness */
     HELP_COLUMN = 26,
     HELP_COLUMNS = 80,
 };
@@ -204,52 +203,13 @@ static int set(struct parse *k, size_t i, enum source from, const char *origin, 
 
 /* --- Names --- */
 
-static int least(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* How many letters are to be put in, left out, exchanged or swapped with their neighbour to make
- * one name of the other (optimal string alignment). */
-static int distance(struct span a, struct span b)
-{
-    int d[NAME_BYTES_MAX + 1][NAME_BYTES_MAX + 1];
-
-    for (size_t i = 0; i <= a.len; i++) {
-        for (size_t j = 0; j <= b.len; j++) {
-            if (i == 0 || j == 0) {
-                d[i][j] = (int)(i + j);
-                continue;
-            }
-            int other = a.at[i - 1] != b.at[j - 1];
-            d[i][j] = least(d[i - 1][j - 1] + other, least(d[i - 1][j], d[i][j - 1]) + 1);
-            if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1])
-                d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
-        }
-    }
-    return d[a.len][b.len];
-}
-
-/* How far a name is from what was given; INT_MAX when it can hardly have been meant. */
-static int unlikeness(struct span wrong, const char *name)
-{
-    struct span right = span_of(name);
-
-    if (wrong.len == 0 || wrong.len > NAME_BYTES_MAX || right.len > NAME_BYTES_MAX)
-        return INT_MAX;
-    if (right.len > wrong.len && memcmp(right.at, wrong.at, wrong.len) == 0)
-        return 1;
-    int far = distance(wrong, right);
-    return far <= (right.len > 5 ? 2 : 1) ? far : INT_MAX;
-}
-
 /* The name most like it, if its unlikeness is below the limit, which that then becomes. */
 static const char *likest(const struct opt *rows, size_t count, struct span wrong, int *limit)
 {
     const char *found = NULL;
 
     for (size_t i = 0; i < count; i++) {
-        int far = unlikeness(wrong, rows[i].name);
+        int far = near_distance(wrong, rows[i].name);
         if (far >= *limit)
             continue;
         *limit = far;
@@ -285,7 +245,7 @@ struct args {
 
 static int unknown_option(struct parse *k, struct span name)
 {
-    int limit = INT_MAX;
+    int limit = NEAR_NOT;
     const char *own = likest(k->p->rows, k->p->row_count, name, &limit);
     const char *shared = likest(common, COMMON_COUNT, name, &limit);
     const char *right = shared != NULL ? shared : own;
@@ -423,7 +383,7 @@ static int take_environment(struct parse *k)
 
 static int unknown_setting(struct parse *k, struct span name)
 {
-    int limit = INT_MAX;
+    int limit = NEAR_NOT;
     const char *right = likest(k->p->rows, k->p->row_count, name, &limit);
     const char *wrong = shown(name);
     const char *mark = wrong[0] == '"' ? "" : "'";

@@ -1,14 +1,18 @@
 #include "ws.h"
 #include "ident.h"
+#include "mem.h"
 #include "num.h"
 #include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 enum {
+    URL_BYTES_MAX = 16 * 1024, /* a token may stand in it */
     ANSWER_BYTES_MAX = 16 * 1024,
     CONTROL_BYTES_MAX = 125, /* section 5.5 */
     FINAL = 0x80,
@@ -19,6 +23,103 @@ enum {
     LENGTH_16 = 126,
     LENGTH_64 = 127,
 };
+
+void ws_url_fini(struct ws_url *url)
+{
+    free(url->host);
+    free(url->socket);
+    free(url->path);
+    free(url->authority);
+}
+
+static int check_characters(const char *url, struct fault *f)
+{
+    if (strlen(url) > URL_BYTES_MAX)
+        return fault_set(f, "longer than %d bytes", URL_BYTES_MAX);
+    for (const char *c = url; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return fault_set(f, "a character at byte %zu that must be percent-encoded",
+                             (size_t)(c - url + 1));
+    return 0;
+}
+
+/* ws+unix:SOCKET[:/path] */
+static int parse_unix(struct ws_url *url, const char *rest, struct fault *f)
+{
+    size_t len = strcspn(rest, ":");
+    size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+    if (len == 0)
+        return fault_set(f, "the path of the socket is missing");
+    if (len > most)
+        return fault_set(f, "the path of the socket is longer than %zu bytes", most);
+    url->socket = mem_copy(rest, len);
+    url->authority = mem_text("localhost");
+    url->path = mem_text(rest[len] ? rest + len + 1 : "/");
+    return *url->path == '/' ? 0 : fault_set(f, "what follows the socket must begin with /");
+}
+
+/* Takes the host off a host[:port]; an IPv6 address stands in brackets. */
+static int parse_host(struct ws_url *url, struct span *authority, struct fault *f)
+{
+    bool bracketed = authority->len > 0 && *authority->at == '[';
+    const char *stop = memchr(authority->at, bracketed ? ']' : ':', authority->len);
+    if (bracketed && !stop)
+        return fault_set(f, "the ] is missing");
+    struct span host = {authority->at + bracketed, 0};
+    host.len = (size_t)((stop ? stop : authority->at + authority->len) - host.at);
+    if (host.len == 0)
+        return fault_set(f, "the host is missing");
+    url->host = mem_copy(host.at, host.len);
+    authority->len -= host.len + 2 * bracketed;
+    authority->at = host.at + host.len + bracketed;
+    return 0;
+}
+
+static int parse_port(struct ws_url *url, struct span text, struct fault *f)
+{
+    int64_t port = url->secure ? 443 : 80;
+    if (text.len > 0 && *text.at != ':')
+        return fault_set(f, "a port or a path is expected after the ]");
+    if (text.len > 0 && num_parse((struct span){text.at + 1, text.len - 1}, 1, 65535, &port, f) < 0)
+        return fault_at(f, "port");
+    url->port = (int)port;
+    return 0;
+}
+
+/* host[:port][/path][?query] */
+static int parse_authority(struct ws_url *url, const char *rest, struct fault *f)
+{
+    struct span authority = {rest, strcspn(rest, "/?#")};
+    if (memchr(authority.at, '@', authority.len))
+        return fault_set(f, "a user or password has no place in it");
+    url->authority = mem_copy(authority.at, authority.len);
+    rest += authority.len;
+    struct buf path = {0};
+    buf_printf(&path, "%s%.*s", *rest == '/' ? "" : "/", (int)strcspn(rest, "#"), rest);
+    url->path = path.at;
+    if (parse_host(url, &authority, f) < 0)
+        return -1;
+    return parse_port(url, authority, f);
+}
+
+static int parse_url(struct ws_url *url, const char *text, struct fault *f)
+{
+    if (check_characters(text, f) < 0)
+        return -1;
+    if (span_starts(span_of(text), "ws+unix:"))
+        return parse_unix(url, text + (span_starts(span_of(text), "ws+unix://") ? 10 : 8), f);
+    url->secure = span_starts(span_of(text), "wss://");
+    if (!url->secure && !span_starts(span_of(text), "ws://"))
+        return fault_set(f, "it must begin with ws://, wss:// or ws+unix:");
+    return parse_authority(url, text + strlen(url->secure ? "wss://" : "ws://"), f);
+}
+
+int ws_url_parse(struct ws_url *url, const char *text, struct fault *f)
+{
+    if (parse_url(url, text, f) < 0)
+        return fault_at(f, "%s", fault_quote(span_of(text)));
+    return 0;
+}
 
 void ws_request_format(const struct ws_request *r, struct buf *out, char key[WS_KEY_BYTES])
 {

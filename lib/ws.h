@@ -1,5 +1,5 @@
-/* The client's side of the WebSocket protocol (RFC 6455), as bytes: requests and frames to send,
- * answers and frames that came. It touches no socket and keeps no state; client.h does. */
+/* The client's side of the WebSocket protocol (RFC 6455), as bytes: URLs, requests and frames
+ * to send, answers and frames that came. It touches no socket and keeps no state; client.h does. */
 #ifndef WS_H
 #define WS_H
 
@@ -21,6 +21,21 @@ enum {
     WS_KEY_BYTES = 25,        /* base64 of 16 bytes, and a NUL */
     WS_HEADER_BYTES_MAX = 10, /* before the payload of a server's frame */
 };
+
+/* ws://host[:port][/path][?query], wss:// likewise, or ws+unix:SOCKET[:/path][?query]. */
+struct ws_url {
+    bool secure;
+    char *host; /* NULL for a Unix socket; an IPv6 address has no brackets */
+    int port;
+    char *socket;    /* the path of a Unix socket, else NULL */
+    char *path;      /* with the query, without the fragment; "/" when there is none */
+    char *authority; /* for the Host header */
+};
+
+/* All zero before. Returns 0, or -1 with a fault that quotes the text; either way ws_url_fini()
+ * frees it. */
+int ws_url_parse(struct ws_url *url, const char *text, struct fault *f);
+void ws_url_fini(struct ws_url *url);
 
 /* What a handshake asks for. All of it is free of control characters. */
 struct ws_request {

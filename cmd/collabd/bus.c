@@ -24,6 +24,14 @@ static void listen_again(void *arg, struct span room, uint32_t members)
     store_listen(b->store, &room, 1);
 }
 
+/* What Redis' rules for its users forbid would otherwise go unnoticed: those rooms hear nothing. */
+static void listened_again(void *arg, enum store_result result, const char *why)
+{
+    (void)arg;
+    if (result == STORE_REFUSED)
+        log_error("some rooms cannot be listened to: %s", why);
+}
+
 static void store_came_up(void *ctx)
 {
     struct bus *b = ctx;
@@ -33,6 +41,7 @@ static void store_came_up(void *ctx)
     m->value[M_REDIS_RECONNECTS] += b->was_up;
     b->was_up = true;
     hub_rooms(b->gateway->hub, listen_again, b);
+    store_settle(b->store, listened_again, b);
     b->told(b->ctx, NULL);
 }
 
