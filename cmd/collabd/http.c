@@ -116,13 +116,18 @@ struct response {
 
 static void next_request(struct exchange *x);
 
+static void response_free(struct response *r)
+{
+    buf_fini(&r->bytes);
+    free(r);
+}
+
 static void written(uv_write_t *write, int status)
 {
     struct response *r = write->data;
     struct exchange *x = r->exchange;
     bool last = r->last || status < 0;
-    buf_fini(&r->bytes);
-    free(r);
+    response_free(r);
     if (last)
         end(x);
     else if (!x->closing)
@@ -147,8 +152,11 @@ static void respond(struct exchange *x, int status, const char *headers, const c
     if (x->parser.method != HTTP_HEAD)
         buf_join(&r->bytes, body);
     uv_buf_t out = uv_buf_init(r->bytes.at, (unsigned int)r->bytes.len);
-    if (uv_write(&r->write, x->stream, &out, 1, written) != 0)
-        written(&r->write, UV_EPIPE);
+    if (uv_write(&r->write, x->stream, &out, 1, written) == 0)
+        return;
+    response_free(r);
+    end(x);
+    let_go(x);
 }
 
 /* From here until respond() nothing more is read. */

@@ -113,6 +113,7 @@ static const char *state_name(const struct node *n)
 void node_add_record(const struct node *n, struct json *object)
 {
     char started[CLOCK_STAMP_BYTES];
+    int64_t uptime_s = (clock_wall_ms() - n->started_wall_ms) / 1000;
     clock_stamp(n->started_wall_ms, started);
     json_add_text(object, "node", n->name);
     json_add_text(object, "version", COLLAB_VERSION);
@@ -120,7 +121,7 @@ void node_add_record(const struct node *n, struct json *object)
     json_add_number(object, "pid", getpid());
     json_add_text(object, "address", n->addresses ? n->addresses : "");
     json_add_text(object, "started", started);
-    json_add_number(object, "uptime_s", (double)((clock_wall_ms() - n->started_wall_ms) / 1000));
+    json_add_number(object, "uptime_s", (double)uptime_s);
     json_add_text(object, "state", state_name(n));
     json_add_text(object, "catalog", n->gateway->catalog->digest);
     metrics_add(&n->gateway->metrics, json_add_object(object, "metrics"));
