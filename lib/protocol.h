@@ -11,16 +11,13 @@
  * 4000-4499 say reconnect (with back-off), 4500-4999 say don't. name, code, reason */
 #define CLOSE_CODES(X)                                                                             \
     X(CLOSE_NORMAL, 1000, "closed as asked")                                                       \
-    X(CLOSE_GOING_AWAY, 1001, "the gateway is going away")                                         \
     X(CLOSE_NOT_UTF8, 1007, "a text message is not UTF-8")                                         \
     X(CLOSE_POLICY, 1008, "not authenticated")                                                     \
     X(CLOSE_TOO_BIG, 1009, "message too big")                                                      \
-    X(CLOSE_INTERNAL, 1011, "the gateway failed")                                                  \
     X(CLOSE_RESTART, 1012, "the gateway restarts")                                                 \
     X(CLOSE_SILENT, 4000, "nothing heard for too long")                                            \
     X(CLOSE_SLOW, 4001, "too slow: come back and resume")                                          \
     X(CLOSE_EXPIRED, 4002, "token expired")                                                        \
-    X(CLOSE_BUSY, 4003, "too many connections")                                                    \
     X(CLOSE_LATE, 4500, "no token within the time limit")
 
 enum close_code {
@@ -41,7 +38,8 @@ const char *close_reason(enum close_code code);
     X(ERROR_UNAUTHENTICATED, "unauthenticated", "a valid token is needed first")                   \
     X(ERROR_FORBIDDEN, "forbidden", "the token does not allow it")                                 \
     X(ERROR_TOO_MANY, "too_many", "more than the limit allows")                                    \
-    X(ERROR_TOO_BIG, "too_big", "larger than the limit allows")                                    \
+    X(ERROR_NOT_FOUND, "not_found", "nothing is at that path")                                     \
+    X(ERROR_BAD_METHOD, "bad_method", "the path takes another method")                             \
     X(ERROR_UNAVAILABLE, "unavailable", "Redis cannot be reached now; try again")
 
 enum error_code {

@@ -10,7 +10,7 @@
 
 void action_welcome(struct session *s, const struct request *r)
 {
-    const struct settings *set = &s->gateway->settings;
+    const struct limits *limits = &s->gateway->limits;
     const struct catalog *c = s->gateway->catalog;
     join_own_rooms(s);
     if (!c->notices.ack)
@@ -20,8 +20,8 @@ void action_welcome(struct session *s, const struct request *r)
     json_add_text(data, "user", s->who->user);
     json_add_text(data, "node", node_name(s->gateway->node));
     struct json *heartbeat = json_add_object(data, "heartbeat");
-    json_add_number(heartbeat, "interval_ms", (double)set->ping_ms);
-    json_add_number(heartbeat, "timeout_ms", (double)set->silence_ms);
+    json_add_number(heartbeat, "interval_ms", (double)limits->ping_ms);
+    json_add_number(heartbeat, "timeout_ms", (double)limits->silence_ms);
     if (s->who->expires_s)
         json_add_number(data, "expires_s", (double)s->who->expires_s);
     session_reply(s, r, c->notices.ack, data);

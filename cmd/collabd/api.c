@@ -270,7 +270,7 @@ void api_handle(struct gateway *g, const struct api_request *r, api_answer *answ
         }
     }
     if (known)
-        answer_error(&to, 405, ERROR_BAD_MESSAGE, "this path takes another method");
+        answer_error(&to, 405, ERROR_BAD_METHOD, "this path takes another method");
     else
-        answer_error(&to, 404, ERROR_BAD_MESSAGE, "nothing is here");
+        answer_error(&to, 404, ERROR_NOT_FOUND, "nothing is here");
 }

@@ -3,8 +3,8 @@
 #ifndef GATEWAY_H
 #define GATEWAY_H
 
+#include "limits.h"
 #include "metric.h"
-#include "settings.h"
 #include "token.h"
 #include "wheel.h"
 #include <stdbool.h>
@@ -13,6 +13,7 @@
 struct gateway {
     uv_loop_t *loop;
     struct settings settings;
+    struct limits limits;
     struct metrics metrics;
     struct keyring *keys;
     struct catalog *catalog;   /* the one in force; replaced as a whole by a reload */

@@ -232,7 +232,7 @@ static int upgrade_status(struct exchange *x, struct span path, const char **why
     if (g->draining)
         return 503;
     *why = "as many connections as allowed";
-    if (g->metrics.value[M_CONNECTIONS] >= g->settings.connections_max)
+    if (g->metrics.value[M_CONNECTIONS] >= g->limits.connections)
         return 503;
     return 0;
 }

@@ -47,7 +47,7 @@ static bool next_room(struct room_list *list, struct span *room)
 static bool refuse_too_many(struct session *s, const struct request *r, size_t count)
 {
     char message[128];
-    size_t most = (size_t)s->gateway->settings.rooms_max;
+    size_t most = (size_t)s->gateway->limits.rooms;
     if (count <= most)
         return false;
     snprintf(message, sizeof(message), "%zu rooms; at most %zu may be joined", count, most);
@@ -146,7 +146,7 @@ static void enter(struct joining *j, struct span room)
     struct gateway *g = s->gateway;
     if (s->closing)
         return;
-    if (s->seat_count >= g->settings.rooms_max && !hub_is_in(g->hub, s, room)) {
+    if (s->seat_count >= g->limits.rooms && !hub_is_in(g->hub, s, room)) {
         refuse_room(j, room, ERROR_TOO_MANY, "in as many rooms as allowed");
         return;
     }

@@ -9,12 +9,14 @@
 #include "log.h"
 #include "node.h"
 #include "outbox.h"
+#include "room.h"
 #include "session.h"
 #include "status.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <utlist.h>
 
 enum {
@@ -61,6 +63,9 @@ static void read_settings(struct settings *set, int argc, char **argv)
         exit(fflush(stdout) == 0 ? STATUS_OK : STATUS_NO);
     if (result == OPT_RUN && first < argc)
         result = (fault_set(&f, "%s: takes no operands", argv[first]), OPT_WRONG);
+    if (result == OPT_RUN && set->node && !room_is_segment(span_of(set->node)))
+        result =
+            (fault_set(&f, "--node=%s: only letters, digits and . _ ~ @ -", set->node), OPT_WRONG);
     if (result == OPT_WRONG)
         fail(STATUS_USAGE, &f);
 }
@@ -86,6 +91,7 @@ static void reload(uv_signal_t *handle, int number)
     }
     catalog_unref(g->catalog);
     g->catalog = fresh;
+    limits_settle(&g->limits, &g->settings, fresh);
     log_info("SIGHUP: catalog %s, %.12s", fresh->name, fresh->digest);
     node_share_catalog(g->node);
 }
@@ -197,6 +203,19 @@ static void say_goodbye(uv_signal_t *handle, int number)
 
 /* --- set-up and take-down ----------------------------------------------------------------- */
 
+/* As many descriptors as may be had: a connection is one. */
+static void raise_descriptor_limit(const struct limits *limits)
+{
+    struct rlimit most;
+    if (getrlimit(RLIMIT_NOFILE, &most) != 0)
+        return;
+    most.rlim_cur = most.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &most);
+    if (most.rlim_max < (rlim_t)limits->connections)
+        log_warning("the limit of open files, %llu, is below that of connections, %lld",
+                    (unsigned long long)most.rlim_max, (long long)limits->connections);
+}
+
 static void set_up_loop(struct collabd *d)
 {
     uv_loop_t *loop = &d->loop;
@@ -290,10 +309,12 @@ int main(int argc, char **argv)
     d.gateway.catalog = load_catalog(set, &f);
     if (!d.gateway.catalog)
         fail(STATUS_USAGE, &f);
+    limits_settle(&d.gateway.limits, set, d.gateway.catalog);
     if (set->check)
         return check_passed(&d.gateway);
     if (auth_load(&d.gateway, &f) != 0)
         fail(STATUS_USAGE, &f);
+    raise_descriptor_limit(&d.gateway.limits);
     set_up_loop(&d);
     find_redis(&d);
     set_up_stages(&d);

@@ -12,7 +12,7 @@
 /* When there is nothing else to look at, a session's time comes this often. */
 static int64_t beat_ms(const struct session *s)
 {
-    return s->gateway->settings.ping_ms;
+    return s->gateway->limits.ping_ms;
 }
 
 struct session *session_new(struct gateway *g, const struct codec *codec, struct link *link)
@@ -27,7 +27,7 @@ struct session *session_new(struct gateway *g, const struct codec *codec, struct
     DL_APPEND(g->sessions, s);
     g->metrics.value[M_CONNECTIONS]++;
     g->metrics.value[M_CONNECTIONS_OPENED]++;
-    wheel_set(g->wheel, &s->timer, s->opened_ms + g->settings.auth_ms);
+    wheel_set(g->wheel, &s->timer, s->opened_ms + g->limits.auth_ms);
     return s;
 }
 
@@ -146,7 +146,7 @@ static enum close_code overdue(const struct session *s, int64_t now_ms)
         return CLOSE_EXPIRED;
     if (s->outbox.blocked_ms && now_ms - s->outbox.blocked_ms >= set->outbox_ms_max)
         return CLOSE_SLOW;
-    if (now_ms - s->heard_ms >= set->silence_ms)
+    if (now_ms - s->heard_ms >= s->gateway->limits.silence_ms)
         return CLOSE_SILENT;
     return 0;
 }

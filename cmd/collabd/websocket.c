@@ -138,7 +138,7 @@ static void receive(struct websockets *w, struct socket *k, struct span piece)
     session_heard(k->session);
     if (k->session->closing)
         return;
-    if (k->message.len + piece.len > (size_t)w->gateway->settings.message_bytes_max) {
+    if (k->message.len + piece.len > (size_t)w->gateway->limits.message_bytes) {
         session_close(k->session, CLOSE_TOO_BIG);
         return;
     }
@@ -283,7 +283,7 @@ struct websockets *websockets_new(struct gateway *g, struct fault *f)
         .uid = (uid_t)-1,
         .user = w,
         /* Without it the table is as large as `ulimit -n`. */
-        .fd_limit_per_thread = (unsigned int)g->settings.connections_max + SPARE_FDS,
+        .fd_limit_per_thread = (unsigned int)g->limits.connections + SPARE_FDS,
         .max_http_header_data = HEAD_BYTES,
         .max_http_header_pool = HEADS,
     };

@@ -86,7 +86,7 @@ static int set_up(void **state)
 {
     (void)state;
     gateway.settings.outbox_bytes_max = 1 << 20;
-    gateway.settings.auth_ms = gateway.settings.ping_ms = 1000000;
+    gateway.limits.auth_ms = gateway.limits.ping_ms = 1000000;
     gateway.wheel = wheel_new(50, clock_steady_ms(), on_due, NULL);
     gateway.outboxes = outboxes_new(&gateway.metrics, session_send);
     gateway.hub = hub_new(&gateway, room_gone, NULL);
