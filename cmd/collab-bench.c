@@ -13,6 +13,7 @@
 #include "store.h"
 #include "tally.h"
 #include "tool.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +272,7 @@ static void publish(void)
     buf_clear(data);
     buf_char(data, '"');
     tally_send(&bench.tally, number, clock_steady_ns(), data);
+    assert(data->len <= room->filler + 1);
     size_t fill = room->filler + 1 - data->len;
     memset(buf_room(data, fill), 'x', fill);
     data->len += fill;

@@ -60,7 +60,6 @@ static const struct opt_program program = {
 
 /* An event on its way to Redis. */
 struct ticket {
-    uint64_t serial;  /* in order of sending */
     struct line from; /* without its text */
     char *receipt;    /* NULL: none is wanted */
 };
@@ -72,12 +71,14 @@ static struct {
     struct lines *lines;
     struct store *store;
     char **files;
-    bool begun, ended; /* reading the input */
-    bool refused;      /* an event, or a file */
+    char *data_file[2]; /* of -d, NULL-terminated */
+    bool begun, ended;  /* reading the input */
+    bool refused;       /* an event, or a file */
+    bool lost;          /* Redis, after it was there */
     int64_t began_ms;
 
     uint64_t sent, outstanding, confirmed, unknown;
-    struct ticket first_unknown;
+    struct line first_unknown;
     struct buf typed, scratch;
 } emit;
 
@@ -130,8 +131,8 @@ static void refuse(const struct line *from, const char *why)
 
 static void stop_when_done(void)
 {
-    bool is_lost = emit.unknown > 0; /* then on_down() stops it */
-    if (emit.ended && emit.outstanding == 0 && !is_lost)
+    bool is_all_known = emit.unknown == 0; /* else on_down() stops it */
+    if (emit.ended && emit.outstanding == 0 && is_all_known)
         tool_stop(emit.refused ? STATUS_NO : STATUS_OK);
 }
 
@@ -146,19 +147,13 @@ static void hold_or_resume(void)
         lines_resume(emit.lines);
 }
 
-static void note_unknown(const struct ticket *t)
-{
-    if (emit.unknown == 0 || t->serial < emit.first_unknown.serial)
-        emit.first_unknown = *t;
-    emit.unknown++;
-}
-
 static void on_published(void *arg, enum store_result result, const char *why)
 {
     struct ticket *t = arg;
     emit.outstanding--;
     if (result == STORE_UNAVAILABLE) {
-        note_unknown(t);
+        if (emit.unknown++ == 0) /* answers come in the order of sending */
+            emit.first_unknown = t->from;
     } else if (result == STORE_REFUSED) {
         refuse(&t->from, why);
     } else {
@@ -204,9 +199,10 @@ static void show_progress(void)
 static void publish(const struct event *e, const struct line *from)
 {
     struct ticket *t = mem_alloc(sizeof *t);
-    *t = (struct ticket){.serial = emit.sent++, .from = *from};
+    *t = (struct ticket){.from = *from};
     if (emit.set.receipts)
         t->receipt = new_receipt(e, from);
+    emit.sent++;
     emit.outstanding++;
     store_publish(emit.store, e, on_published, t);
     hold_or_resume();
@@ -295,8 +291,7 @@ static bool is_blank(struct span text)
 static void on_line(void *ctx, const struct line *line)
 {
     (void)ctx;
-    bool is_lost = emit.unknown > 0;
-    if (is_lost || is_blank(line->text))
+    if (emit.lost || is_blank(line->text))
         return;
     take_event(emit.set.type ? add_type(line->text) : line->text, line);
 }
@@ -363,9 +358,8 @@ static void begin(void)
     if (!is_single()) {
         read_input(emit.files, false);
     } else if (data && (*data == '@' || strcmp(data, "-") == 0)) {
-        static char *file[2];
-        file[0] = emit.set.data + (*data == '@');
-        read_input(file, true);
+        emit.data_file[0] = emit.set.data + (*data == '@');
+        read_input(emit.data_file, true);
     } else {
         take_data(span_of(data ? data : "null"));
         on_end(NULL);
@@ -383,22 +377,22 @@ static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
     tool_say("%s", why);
+    emit.lost = emit.begun;
     tool_stop(STATUS_UNREACHABLE);
 }
 
-/* What arrived of that which Redis had not answered, nobody can tell: so the user is told where
- * to look. */
+/* What Redis had not answered may have arrived or not: the user is told where to look. */
 static void tell_loss(void)
 {
-    const struct line *from = &emit.first_unknown.from;
-    if (emit.unknown == 0)
-        return;
-    if (from->number == 0)
+    const struct line *from = &emit.first_unknown;
+    if (emit.unknown > 0 && is_single())
         tool_say("whether the event arrived is unknown");
-    else
+    else if (emit.unknown > 0)
         tool_say(
-            "events confirmed: %" PRIu64 "; from %s%sline %" PRIu64 " on, what arrived is unknown",
+            "events confirmed: %" PRIu64 "; what arrived from %s%sline %" PRIu64 " on is unknown",
             emit.confirmed, from->file ? from->file : "", from->file ? ": " : "", from->number);
+    else if (emit.lost)
+        tool_say("events confirmed: %" PRIu64 "; no more were sent", emit.confirmed);
 }
 
 static void clean_up(void)
@@ -418,11 +412,10 @@ int main(int argc, char **argv)
     check_usage();
     read_defaults();
     tool_limit(emit.set.limit_ms);
-    if (emit.set.dry_run) {
+    if (emit.set.dry_run)
         begin();
-    } else {
+    else
         emit.store = store_open(tool_loop(), tool_redis(emit.set.redis), &hooks, NULL);
-    }
 
     int status = tool_run();
     if (emit.store)

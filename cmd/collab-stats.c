@@ -280,20 +280,26 @@ static void draw_text(void)
 
 /* --- JSON --- */
 
+static void add_node(struct metrics *sum, double rates[RATE_COUNT], struct span record)
+{
+    struct metrics one;
+    struct span found;
+    if (json_get(record, "metrics", &found)) {
+        metrics_read(&one, found);
+        for (int i = 0; i < METRIC_COUNT; i++)
+            sum->value[i] += one.value[i];
+    }
+    if (json_get(record, "rates", &found))
+        for (int i = 0; i < RATE_COUNT; i++)
+            rates[i] += number_at(found, rate_names[i]);
+}
+
 static void add_totals(struct json *document)
 {
-    struct metrics sum = {0}, one;
+    struct metrics sum = {0};
     double rates[RATE_COUNT] = {0};
-    for (size_t k = 0; k < stats.node_count; k++) {
-        struct span record = span_of(stats.nodes[k].record), found;
-        if (json_get(record, "metrics", &found)) {
-            metrics_read(&one, found);
-            for (int i = 0; i < METRIC_COUNT; i++)
-                sum.value[i] += one.value[i];
-        }
-        for (int i = 0; json_get(record, "rates", &found) && i < RATE_COUNT; i++)
-            rates[i] += number_at(found, rate_names[i]);
-    }
+    for (size_t i = 0; i < stats.node_count; i++)
+        add_node(&sum, rates, span_of(stats.nodes[i].record));
     struct json *totals = json_add_object(document, "totals");
     json_add_number(totals, "nodes", (double)stats.node_count);
     metrics_add(&sum, json_add_object(totals, "metrics"));
@@ -345,7 +351,7 @@ static void draw_info(void)
                          "# TYPE collab_node_info gauge\n");
     for (size_t i = 0; i < stats.node_count; i++) {
         const struct node *n = &stats.nodes[i];
-        static const char *const labels[] = {"version", "host", "address", "state"};
+        static const char *const labels[] = {"version", "host", "address"};
         buf_text(&stats.out, "collab_node_info{");
         add_label(&stats.out, "node", n->id);
         for (size_t k = 0; k < sizeof labels / sizeof *labels; k++) {
@@ -397,6 +403,18 @@ static void draw(void)
     tool_flush();
 }
 
+static void take_sample(void)
+{
+    free_nodes(&stats.nodes, &stats.node_count);
+    stats.nodes = stats.coming;
+    stats.node_count = stats.coming_count;
+    stats.coming = NULL;
+    stats.coming_count = 0;
+    stats.samples++;
+    if (stats.node_count > 0)
+        qsort(stats.nodes, stats.node_count, sizeof *stats.nodes, compare_nodes);
+}
+
 static void on_nodes(void *arg, enum store_result result, const char *why)
 {
     (void)arg;
@@ -407,20 +425,11 @@ static void on_nodes(void *arg, enum store_result result, const char *why)
         free_nodes(&stats.coming, &stats.coming_count);
         return;
     }
-    free_nodes(&stats.nodes, &stats.node_count);
-    stats.nodes = stats.coming;
-    stats.node_count = stats.coming_count;
-    stats.coming = NULL;
-    stats.coming_count = 0;
-    if (stats.node_count > 0)
-        qsort(stats.nodes, stats.node_count, sizeof *stats.nodes, compare_nodes);
-
-    stats.samples++;
-    bool is_last = stats.samples == stats.set.count;
+    take_sample();
     if (stats.node_count == 0 && stats.samples == 1 && stats.set.format != FORMAT_JSON)
         tool_fail(STATUS_NO, "%s: no node found", stats.address->label);
     draw();
-    if (is_last)
+    if (stats.samples == stats.set.count)
         tool_stop(stats.node_count > 0 ? STATUS_OK : STATUS_NO);
 }
 

@@ -351,22 +351,24 @@ static void on_error(struct client *c, struct span text, struct span data)
     free(message);
 }
 
-/* An event has a room; what has none is the gateway's own. */
+/* An event has a room; what has none is the gateway's own. An error has a code, an answer the ref
+ * of our only request, whatever their types are called. */
 static void on_message(struct client *c, void *ctx, struct span text)
 {
     (void)ctx;
     struct event e;
     struct fault f;
+    struct span unused;
     if (event_parse(&e, text, false, &f) < 0)
         notice(&tail.bad_events, "%s: message not understood: %s", tail.set.url, f.text);
     else if (e.room.len > 0)
         show(&e, text);
+    else if (json_get(text, "code", &unused))
+        on_error(c, text, e.data);
+    else if (json_get(text, "ref", &unused))
+        on_subscribed(e.data);
     else if (span_is(e.type, "connection.ack"))
         on_welcome(c);
-    else if (span_is(e.type, "subscribed"))
-        on_subscribed(e.data);
-    else if (span_is(e.type, "error"))
-        on_error(c, text, e.data);
 }
 
 static void on_open(struct client *c, void *ctx)

@@ -86,8 +86,6 @@ static void __attribute__((noreturn)) die_by(int sig)
 /* Called for a write that failed. Returns when it is worth another try. */
 static void write_failed(int error)
 {
-    if (error == EINTR && caught)
-        die_by(caught);
     if (error == EINTR)
         return;
     if (error == EAGAIN) {
@@ -101,15 +99,18 @@ static void write_failed(int error)
     _exit(STATUS_NO);
 }
 
+/* A signal that comes while a write waits for a slow reader ends the tool there and then. */
 void tool_flush(void)
 {
-    size_t done = 0;
-    while (done < tool.out.len) {
+    int caught_before = caught;
+    for (size_t done = 0; done < tool.out.len;) {
         ssize_t n = write(STDOUT_FILENO, tool.out.at + done, tool.out.len - done);
         if (n < 0)
             write_failed(errno);
         else
             done += (size_t)n;
+        if (caught != caught_before && done < tool.out.len)
+            die_by(caught);
     }
     buf_clear(&tool.out);
 }

@@ -87,7 +87,6 @@ field() # PATH
 @test "a run of a given length" {
     bench -d 200ms --warmup 100ms --format json
     [ "$status" -eq 0 ]
-    [ "$(field 'seconds >= 0.2')" = true ]
     [ "$(field 'expected > .deliveries')" = true ] # the warm-up is accounted for, too
 }
 
@@ -223,9 +222,9 @@ field() # PATH
     usage '--url is missing: where is the gateway?'
     usage 'x: it takes no operands' --url "$url" x
     usage '--rooms: 3 rooms for 2 clients' --url "$url" -c 2 -m 3
-    usage '--size: 100: an event in bench:0 needs 104 bytes' --url "$url" -s 100
-    usage '--room-name: "a b": byte 2 is not one of letters, digits, : . _ ~ @ -' --url "$url" \
-        --room-name 'a b'
+    usage '--size: 100: an event in bench:0 needs 105 bytes' --url "$url" -s 100
+    usage '--room-name: room "a b": only letters, digits and . _ ~ @ - may stand between the colons' \
+        --url "$url" --room-name 'a b'
     usage '--subscribe: "\\q": not an escape: it takes \r, \n, \t, \\ and \xHH' --url "$url" \
         --subscribe '\q'
     usage '--pid: x: not a whole number' --url "$url" --pid x

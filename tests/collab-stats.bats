@@ -96,7 +96,7 @@ put_node() # NAME STATE CONNECTIONS DELIVERIES_PER_S [UPTIME_S]
     grep -qx 'collab_connections{node="a"} 10' "$BATS_TEST_TMPDIR/metrics"
     grep -qxF 'collab_connections{node="b\"\\"} 5' "$BATS_TEST_TMPDIR/metrics"
     grep -qx 'collab_deliveries_total{node="a"} 123456789012' "$BATS_TEST_TMPDIR/metrics"
-    grep -qxF 'collab_node_info{node="a",version="0.1.0",host="h\"1",address="http://127.0.0.1:4000",state="ready"} 1' \
+    grep -qxF 'collab_node_info{node="a",version="0.1.0",host="h\"1",address="http://127.0.0.1:4000"} 1' \
         "$BATS_TEST_TMPDIR/metrics"
 }
 

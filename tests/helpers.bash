@@ -133,20 +133,27 @@ base64url()
     base64 -w 0 | tr '+/' '-_' | tr -d =
 }
 
-# A token signed by other means than ours.
-token() # CLAIMS
+# A token signed by other means than ours, by default with key_file.
+token() # CLAIMS [HEADER [KEY_FILE]]
 {
-    local text
-    text=$(printf '{"alg":"HS256","typ":"JWT"}' | base64url).$(printf %s "$1" | base64url)
+    local text header=${2:-'{"alg":"HS256","typ":"JWT"}'} key=${3:-$(key_file)}
+    text=$(printf %s "$header" | base64url).$(printf %s "$1" | base64url)
     printf %s.%s "$text" \
-        "$(printf %s "$text" | openssl dgst -sha256 -hmac "$(cat "$(key_file)")" -binary | base64url)"
+        "$(printf %s "$text" | openssl dgst -sha256 -hmac "$(cat "$key")" -binary | base64url)"
 }
 
-# A gateway on a free port; $GATEWAY is its HOST:PORT.
+# A gateway on a free port; $GATEWAY is its HOST:PORT. NAME is for more than one of them.
+start_node() # NAME [OPTION]...
+{
+    local name=$1
+    shift
+    start "$name" collabd --port 0 --key-file "$(key_file)" "$@"
+    wait_for_line "$(here)/$name.out" 'ready '
+    GATEWAY=$(sed -n 's,^ready http://\([^ ]*\).*,\1,p' "$(here)/$name.out")
+    export GATEWAY
+}
+
 start_collabd() # [OPTION]...
 {
-    start collabd collabd --port 0 --key-file "$(key_file)" "$@"
-    wait_for_line "$(here)/collabd.out" 'ready http://'
-    GATEWAY=$(sed -n 's,^ready http://\([^ ]*\).*,\1,p' "$(here)/collabd.out")
-    export GATEWAY
+    start_node collabd "$@"
 }

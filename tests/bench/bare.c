@@ -244,7 +244,7 @@ static int open_socket(int port, bool listens)
 
 static void set_up(int redis_port)
 {
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t len = sizeof address;
     bare.epoll = epoll_create1(EPOLL_CLOEXEC);
     bare.redis = open_socket(redis_port, false);

@@ -143,6 +143,7 @@ run_load() # SERVER LOAD
     IFS='|' read -r _ args _ <<<"$2"
     start_redis
     "start_$1"
+    wait_until "$1 to take a client" bench -c 1 -d 0 --settle 0 # nchan's Redis takes a moment
     # shellcheck disable=SC2086 # several arguments
     report=$(bench $args) || status=$?
     stop "${started[@]}"

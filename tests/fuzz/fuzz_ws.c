@@ -1,12 +1,30 @@
-/* The first byte chooses: the rest is the answer to a handshake, or frames. */
+/* The first byte chooses: the rest is a URL, the answer to a handshake, or frames. */
 #include "ws.h"
 #include <assert.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/* What is accepted can stand in a request. */
+static void try_url(struct span bytes)
+{
+    struct fault f = {""};
+    struct ws_url url = {0};
+    char *text = span_text(bytes);
+    if (ws_url_parse(&url, text, &f) == 0) {
+        assert(!url.host != !url.socket);
+        assert(*url.path == '/' && !strpbrk(url.path, " \r\n"));
+        assert(!strpbrk(url.authority, " \r\n"));
+    } else {
+        assert(f.text[0] != '\0');
+    }
+    ws_url_fini(&url);
+    free(text);
+}
 
 /* What is accepted is accepted with anything after it; what is refused has a reason. */
 static void try_answer(struct span bytes)
@@ -45,9 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     struct span bytes = {(const char *)data + 1, size - 1};
-    if (*data % 2 == 0)
+    if (*data % 3 == 0)
         try_answer(bytes);
-    for (size_t len = 1; *data % 2 == 1 && len > 0; bytes.at += len, bytes.len -= len)
+    if (*data % 3 == 2)
+        try_url(bytes);
+    for (size_t len = 1; *data % 3 == 1 && len > 0; bytes.at += len, bytes.len -= len)
         len = try_frame(bytes);
     return 0;
 }

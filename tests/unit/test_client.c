@@ -45,6 +45,7 @@ static struct {
     struct span script;
     size_t slice;        /* how much of the script leaves at once; 0: all of it */
     bool hang_up;        /* after the script */
+    bool stays;          /* when the client closes; else the peer hangs up then */
     const char *refusal; /* sent in place of the handshake's answer */
 
     struct client_net *net;
@@ -130,6 +131,12 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *b)
     *b = uv_buf_init(buf_room(&p->heard, hint), (unsigned)hint);
 }
 
+static bool is_closed_by_client(const struct peer *p)
+{
+    const char *end = p->open ? strstr(p->heard.at, "\r\n\r\n") : NULL;
+    return end && (unsigned char)end[4] == 0x88;
+}
+
 static void on_heard(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 {
     (void)b;
@@ -145,6 +152,8 @@ static void on_heard(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     p->heard.at[p->heard.len] = '\0';
     if (!p->open && strstr(p->heard.at, "\r\n\r\n"))
         peer_answer(p);
+    if (is_closed_by_client(p) && !t.stays)
+        peer_close(p);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -454,6 +463,7 @@ static void test_close(void **state)
     (void)state;
     listen_tcp("/");
     t.close_at_open = true;
+    t.stays = true;
     connect_to(t.url);
     until(&t.opened, 1);
     unsigned char opcode;
@@ -489,6 +499,7 @@ static void test_close_unanswered(void **state)
     (void)state;
     listen_tcp("/");
     t.close_at_open = true;
+    t.stays = true;
     connect_to(t.url);
     until(&t.closed, 1);
     assert_int_equal(t.code, CLOSE_NORMAL);

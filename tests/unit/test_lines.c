@@ -151,7 +151,8 @@ static void what_cannot_be_read_is_told_and_the_rest_goes_on(void **state)
     put(t, 0, "a\n");
     read_files(t, files, false);
     struct buf want = {0};
-    buf_printf(&want, "none:0:no such file or directory;%s:0:illegal operation on a directory;one:1:a;end",
+    buf_printf(&want,
+               "none:0:no such file or directory;%s:0:illegal operation on a directory;one:1:a;end",
                strrchr(t->directory, '/') + 1);
     assert_string_equal(t->told.at, want.at);
     buf_fini(&want);

@@ -54,6 +54,17 @@ static void rooms_against_the_rule_are_named(void **state)
     }
 }
 
+static void an_id_is_one_segment(void **state)
+{
+    (void)state;
+    assert_true(room_is_segment(span_of("p1")));
+    assert_true(room_is_segment(span_of("a.b_c~d@e-f")));
+    assert_false(room_is_segment(span_of("")));
+    assert_false(room_is_segment(span_of("a:b")));
+    assert_false(room_is_segment(span_of("a*")));
+    assert_false(room_is_segment((struct span){"a\0", 2}));
+}
+
 static void a_nul_is_no_end(void **state)
 {
     struct fault f;
@@ -135,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rooms_by_the_rule_are_taken),
         cmocka_unit_test(rooms_against_the_rule_are_named),
+        cmocka_unit_test(an_id_is_one_segment),
         cmocka_unit_test(a_nul_is_no_end),
         cmocka_unit_test(patterns_are_checked),
         cmocka_unit_test(patterns_take_what_they_say),

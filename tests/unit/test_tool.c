@@ -326,6 +326,7 @@ static void test_reader_stalled(void **state)
     int status;
     assert_int_equal(waitpid(c.pid, &status, 0), c.pid);
     assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
     close(c.in);
     close(c.out);
     close(c.err);

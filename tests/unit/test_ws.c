@@ -15,6 +15,84 @@ static struct fault f;
 #define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 #define ANSWER "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
+static void reads_url(const char *text, struct ws_url expected)
+{
+    struct ws_url url = {0};
+    if (ws_url_parse(&url, text, &f) < 0)
+        fail_msg("%s", f.text);
+    assert_int_equal(url.secure, expected.secure);
+    assert_int_equal(url.port, expected.port);
+    if (expected.socket)
+        assert_string_equal(url.socket, expected.socket);
+    else
+        assert_string_equal(url.host, expected.host);
+    assert_int_equal(!url.socket, !expected.socket);
+    assert_string_equal(url.path, expected.path);
+    assert_string_equal(url.authority, expected.authority);
+    ws_url_fini(&url);
+}
+
+static void test_urls(void **state)
+{
+    (void)state;
+    reads_url("ws://a", (struct ws_url){false, "a", 80, NULL, "/", "a"});
+    reads_url("ws://a.b:4000/ws?x=1&y=/#z",
+              (struct ws_url){false, "a.b", 4000, NULL, "/ws?x=1&y=/", "a.b:4000"});
+    reads_url("ws://a?x", (struct ws_url){false, "a", 80, NULL, "/?x", "a"});
+    reads_url("ws://a#x", (struct ws_url){false, "a", 80, NULL, "/", "a"});
+    reads_url("wss://a/", (struct ws_url){true, "a", 443, NULL, "/", "a"});
+    reads_url("ws://[::1]:65535/ws",
+              (struct ws_url){false, "::1", 65535, NULL, "/ws", "[::1]:65535"});
+    reads_url("wss://[::1]", (struct ws_url){true, "::1", 443, NULL, "/", "[::1]"});
+    reads_url("ws+unix:/run/s", (struct ws_url){false, NULL, 0, "/run/s", "/", "localhost"});
+    reads_url("ws+unix:s:/ws?x", (struct ws_url){false, NULL, 0, "s", "/ws?x", "localhost"});
+    reads_url("ws+unix:///s:/ws", (struct ws_url){false, NULL, 0, "/s", "/ws", "localhost"});
+}
+
+static void refuses_url(const char *text, const char *why)
+{
+    struct ws_url url = {0};
+    assert_int_equal(ws_url_parse(&url, text, &f), -1);
+    if (!strstr(f.text, why))
+        fail_msg("%s", f.text);
+    ws_url_fini(&url);
+}
+
+static void test_bad_urls(void **state)
+{
+    (void)state;
+    refuses_url("", "\"\": it must begin with ws://, wss:// or ws+unix:");
+    refuses_url("http://a/", "\"http://a/\": it must begin with ws://, wss:// or ws+unix:");
+    refuses_url("ws:a", "it must begin with");
+    refuses_url("ws:///ws", "the host is missing");
+    refuses_url("ws://:80/ws", "the host is missing");
+    refuses_url("ws://[]/", "the host is missing");
+    refuses_url("ws://u:p@a/ws", "a user or password has no place in it");
+    refuses_url("ws://[::1/ws", "the ] is missing");
+    refuses_url("ws://[::1]x/ws", "a port or a path is expected after the ]");
+    refuses_url("ws://a:0/", "port: ");
+    refuses_url("ws://a:65536/", "port: ");
+    refuses_url("ws://a:/", "port: ");
+    refuses_url("ws://a:8o/", "port: ");
+    refuses_url("ws://a b/", "a character at byte 7");
+    refuses_url("ws://a/\r\nX: y", "a character at byte 8");
+    refuses_url("ws://a/\xc3\xa9", "a character at byte 8");
+    refuses_url("ws+unix:", "the path of the socket is missing");
+    refuses_url("ws+unix::/ws", "the path of the socket is missing");
+    refuses_url("ws+unix:/s:ws", "must begin with /");
+}
+
+static void test_long_urls(void **state)
+{
+    (void)state;
+    char url[20000] = "ws://a/";
+    memset(url + 7, 'x', sizeof url - 8);
+    refuses_url(url, "longer than 16384 bytes");
+    memcpy(url, "ws+unix:", 8);
+    url[8 + 108] = '\0';
+    refuses_url(url, "the path of the socket is longer than 107 bytes");
+}
+
 static void test_request(void **state)
 {
     (void)state;
@@ -221,15 +299,12 @@ static void test_sent_frames(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),
-        cmocka_unit_test(test_answer),
-        cmocka_unit_test(test_answer_in_parts),
-        cmocka_unit_test(test_answer_refused),
-        cmocka_unit_test(test_answer_without_end),
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_broken_frames),
-        cmocka_unit_test(test_sent_frames),
+        cmocka_unit_test(test_urls),           cmocka_unit_test(test_bad_urls),
+        cmocka_unit_test(test_long_urls),      cmocka_unit_test(test_request),
+        cmocka_unit_test(test_answer),         cmocka_unit_test(test_answer_in_parts),
+        cmocka_unit_test(test_answer_refused), cmocka_unit_test(test_answer_without_end),
+        cmocka_unit_test(test_frames),         cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_broken_frames),  cmocka_unit_test(test_sent_frames),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
