@@ -17,6 +17,8 @@
 #key, schema_object, TOP(key), "{}", &(schema), 0, 0                                       \
     }
 
+enum { SCHEMAS_MAX = 32 };
+
 static const char *const unknown_words[] = {"refuse", "ignore", NULL};
 
 /* Rooms before what is routed to them. */
@@ -122,18 +124,32 @@ static bool has_schema(const struct schema_row *row)
            row->read == catalog_read_events || row->read == catalog_read_messages;
 }
 
-static void walk(const struct schema *s, catalog_each_key *each, void *arg)
+static void tell(const struct schema *s, const struct schema_row *row, catalog_each_key *each,
+                 void *arg)
 {
-    for (size_t i = 0; i < s->row_count; i++) {
-        const struct schema_row *row = &s->rows[i];
-        bool inner = has_schema(row);
-        each(arg, s->name, row->key, inner || row->preset == schema_needed ? NULL : row->preset);
-        if (inner)
-            walk(row->arg, each, arg);
-    }
+    struct catalog_key key = {.object = s->name, .key = row->key};
+    bool inner = has_schema(row);
+
+    if (!inner && row->preset != schema_needed)
+        key.preset = row->preset;
+    if (!inner)
+        key.words = row->arg;
+    each(arg, &key);
 }
 
 void catalog_keys(catalog_each_key *each, void *arg)
 {
-    walk(&catalog_schema, each, arg);
+    const struct schema *schemas[SCHEMAS_MAX] = {&catalog_schema};
+    size_t count = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < schemas[i]->row_count; k++) {
+            const struct schema_row *row = &schemas[i]->rows[k];
+            tell(schemas[i], row, each, arg);
+            if (!has_schema(row))
+                continue;
+            assert(count < SCHEMAS_MAX);
+            schemas[count++] = row->arg;
+        }
+    }
 }

@@ -16,10 +16,16 @@ struct catalog *catalog_load(const char *path, struct fault *f);
 /* The one that is in force without another. */
 struct catalog *catalog_builtin(void);
 
-/* Calls each for every key that a catalog may have: the object it is of ("an event", "limits"),
- * the key, and what is read when it is absent, as JSON; NULL: nothing. For the manual's check and
- * for tools that describe the format. */
-typedef void catalog_each_key(void *arg, const char *object, const char *key, const char *preset);
+/* A key that a catalog may have. */
+struct catalog_key {
+    const char *object; /* it is of: "an event", "limits" */
+    const char *key;
+    const char *preset;       /* what is read when it is absent, as JSON; NULL: nothing */
+    const char *const *words; /* that its value may be, NULL-terminated; NULL: it is another kind */
+};
+
+/* Calls each for every key, for the manual's check and for tools that describe the format. */
+typedef void catalog_each_key(void *arg, const struct catalog_key *key);
 void catalog_keys(catalog_each_key *each, void *arg);
 
 #endif

@@ -19,6 +19,7 @@ enum {
     CLOSE_TIMEOUT_MS = 2 * 1000, /* how long a peer's part in closing is waited for */
     TICK_MS = 250,               /* how often the timeouts are looked at */
     OTHER_FILES = 64,            /* that a tool needs beside its connections */
+    KEEPALIVE_S = 60,            /* of silence, after which TCP asks whether the peer lives */
     CODE_NONE = 1005,            /* RFC 6455, section 7.4.1: a close frame without a code */
     CODE_LOST = 1006,            /* no close frame */
     CODE_PROTOCOL = 1002,        /* the protocol was broken */
@@ -530,10 +531,12 @@ static void connect_to(struct client *c, const struct sockaddr *address)
     uv_connect_t *request = &c->attempt->connect;
     request->data = c;
     int status = uv_tcp_connect(request, &c->tcp, address, on_connected);
-    if (status < 0)
+    if (status < 0) {
         on_connected(request, status);
-    else
-        uv_tcp_nodelay(&c->tcp, 1);
+        return;
+    }
+    uv_tcp_nodelay(&c->tcp, 1);
+    uv_tcp_keepalive(&c->tcp, 1, KEEPALIVE_S);
 }
 
 static void try_next_address(struct client *c)

@@ -180,7 +180,8 @@ static int wrong_word(const struct field *field, struct span value, struct fault
 static int wrong(const struct field *field, enum field_kind kind, struct span value,
                  struct fault *f)
 {
-    return fault_set(f, "data.%s: must be %s, not %s", field->path, kinds[kind].what, schema_show(value));
+    return fault_set(f, "data.%s: must be %s, not %s", field->path, kinds[kind].what,
+                     schema_show(value));
 }
 
 int field_check(const struct field *field, struct span value, struct fault *f)

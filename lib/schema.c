@@ -198,7 +198,7 @@ int schema_texts(struct schema_reader *r, const struct schema_row *row, struct s
         return -1;
     const char **texts = arena_alloc(r->arena, (list.count + 1) * sizeof(texts[0]));
     for (size_t i = 0; i < list.count; i++) {
-        const char *text;
+        const char *text = NULL;
         if (schema_decode(r, row->key, list.at[i], row->min, row->max, &text) != 0)
             return -1;
         if (is_among(texts, text))
@@ -239,7 +239,7 @@ int schema_words(struct schema_reader *r, const struct schema_row *row, struct s
 {
     struct schema_list list;
     unsigned bits = 0;
-    int word;
+    int word = 0;
 
     if (schema_list(r, row, value, &list) != 0)
         return -1;
