@@ -3,7 +3,7 @@
 #ifndef GATEWAY_H
 #define GATEWAY_H
 
-#include "limits.h"
+#include "limit.h"
 #include "metric.h"
 #include "token.h"
 #include "wheel.h"

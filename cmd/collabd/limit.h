@@ -1,6 +1,6 @@
 /* The limits in force: what the operator set, else what the catalog says, else a default. */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef LIMIT_H
+#define LIMIT_H
 
 #include "catalog.h"
 #include "settings.h"

@@ -1,4 +1,4 @@
-#include "limits.h"
+#include "limit.h"
 
 static int64_t first_set(int64_t a, int64_t b, int64_t preset)
 {
