@@ -269,6 +269,10 @@ static void become_server(const struct embedded *e, int log, pid_t parent)
                                 "yes",
                                 "--save",
                                 "",
+                                /* A listener that shares its core with a pipeline at full speed
+                                 * catches up; Redis' own limit of 32 MB would cut it off. */
+                                "--client-output-buffer-limit",
+                                "pubsub 256mb 128mb 60",
                                 NULL};
     sigset_t none;
 

@@ -85,7 +85,7 @@ start_redis()
 {
     redis_port=$(free_port)
     start redis "$load_cpu" redis-server --port "$redis_port" --bind 127.0.0.1 --save '' \
-        --appendonly no
+        --appendonly no --client-output-buffer-limit 'pubsub 256mb 128mb 60'
     wait_until Redis redis-cli -p "$redis_port" ping
     redis=redis://127.0.0.1:$redis_port
 }
