@@ -162,11 +162,19 @@ const struct catalog_event *catalog_event(const struct catalog *c, struct span t
 
 int catalog_no_event(const struct catalog *c, struct span type, struct fault *f)
 {
-    for (size_t i = 0; i < c->event_count && i < GUESSES_MAX; i++)
-        if (near_is(type, c->events[i].type))
-            return fault_set(f, "no event has the type %s (did you mean %s?)", fault_quote(type),
-                             c->events[i].type);
-    return fault_set(f, "no event has the type %s", fault_quote(type));
+    const char *nearest = NULL;
+    int least = NEAR_NOT;
+
+    for (size_t i = 0; i < c->event_count && i < GUESSES_MAX; i++) {
+        int far = near_distance(type, c->events[i].type);
+        if (far >= least)
+            continue;
+        least = far;
+        nearest = c->events[i].type;
+    }
+    if (nearest == NULL)
+        return fault_set(f, "no event has the type %s", fault_quote(type));
+    return fault_set(f, "no event has the type %s (did you mean %s?)", fault_quote(type), nearest);
 }
 
 /* Says whose fault it is. */

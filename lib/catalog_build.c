@@ -83,11 +83,12 @@ static int read_kind(struct schema_reader *r, struct span value, struct field *f
 int catalog_read_path(struct schema_reader *r, const struct schema_row *row, struct span value,
                       void *into)
 {
-    const char **path = into;
+    const char *path = schema_decode(r, row->key, value, 1, CATALOG_NAME_BYTES_MAX);
 
-    if (schema_decode(r, row->key, value, 1, CATALOG_NAME_BYTES_MAX, path) != 0)
+    if (path == NULL)
         return -1;
-    if (!shape_is_path(span_of(*path)))
+    *(const char **)into = path;
+    if (!shape_is_path(span_of(path)))
         return schema_wrong(r, row->key, value,
                             "a name of letters, digits, _ and -, or such names with dots between "
                             "them");
@@ -131,7 +132,7 @@ int catalog_read_fields(struct schema_reader *r, const struct schema_row *row, s
     struct json_walk w = json_walk(value);
     struct span name, kind;
 
-    if (json_type(value) == JSON_ARRAY)
+    if (json_type(value) == JSON_ARRAY || json_type(value) == JSON_STRING)
         return read_names(r, row, value, into);
     if (json_type(value) != JSON_OBJECT)
         return schema_wrong(r, row->key, value, "an object, or an array of names");
@@ -146,9 +147,9 @@ int catalog_read_fields(struct schema_reader *r, const struct schema_row *row, s
 int catalog_read_template(struct schema_reader *r, const char *key, struct span value,
                           struct shape *out)
 {
-    const char *text;
+    const char *text = schema_decode(r, key, value, 1, ROOM_BYTES_MAX);
 
-    if (schema_decode(r, key, value, 1, ROOM_BYTES_MAX, &text) != 0)
+    if (text == NULL)
         return -1;
     if (shape_parse_template(out, span_of(text), r->arena, r->fault) == 0)
         return 0;

@@ -140,7 +140,8 @@ const struct schema catalog_event_schema = {"an event", ROWS(event_rows), check_
 static int read_event(struct schema_reader *r, struct catalog_event *e, struct span key,
                       struct span value)
 {
-    if (schema_decode(r, "events", key, 1, EVENT_TYPE_BYTES_MAX, &e->type) != 0)
+    e->type = schema_decode(r, "events", key, 1, EVENT_TYPE_BYTES_MAX);
+    if (e->type == NULL)
         return -1;
     if (!catalog_add_event(catalog_build(r)->c, e))
         return schema_fault(r, key.at, "events: %s stands there twice",

@@ -137,7 +137,8 @@ const struct schema catalog_message_schema = {"a message", ROWS(message_rows), c
 static int read_message(struct schema_reader *r, struct catalog_message *m, struct span key,
                         struct span value)
 {
-    if (schema_decode(r, "messages", key, 1, EVENT_TYPE_BYTES_MAX, &m->name) != 0)
+    m->name = schema_decode(r, "messages", key, 1, EVENT_TYPE_BYTES_MAX);
+    if (m->name == NULL)
         return -1;
     if (!catalog_add_message(catalog_build(r)->c, m))
         return schema_fault(r, key.at, "messages: %s stands there twice",

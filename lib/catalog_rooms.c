@@ -105,9 +105,9 @@ const struct schema catalog_room_schema = {"a room", ROWS(room_rows), check_room
 static int read_room(struct schema_reader *r, struct catalog_room *room, struct span key,
                      struct span value)
 {
-    const char *text;
+    const char *text = schema_decode(r, "rooms", key, 1, ROOM_BYTES_MAX);
 
-    if (schema_decode(r, "rooms", key, 1, ROOM_BYTES_MAX, &text) != 0)
+    if (text == NULL)
         return -1;
     const char *quoted = fault_quote(span_of(text));
     if (shape_parse_pattern(&room->pattern, span_of(text), r->arena, r->fault) != 0) {

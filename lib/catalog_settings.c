@@ -20,17 +20,23 @@ enum {
 /* The bits of enum catalog_reach. */
 static const char *const reach_words[] = {"joined", "member", NULL};
 
-static int read_reach_room(struct schema_reader *r, const char *key, struct span value,
-                           const char **out)
+/* NULL: a fault. */
+static const char *read_reach_room(struct schema_reader *r, const char *key, struct span value)
 {
-    if (schema_decode(r, key, value, 1, ROOM_BYTES_MAX, out) != 0)
-        return -1;
-    if (room_check(span_of(*out), r->fault) != 0)
-        return schema_because(r, key, value);
-    if (catalog_room(catalog_build(r)->c, span_of(*out), NULL) == NULL)
-        return schema_fault(r, value.at, "%s: no pattern in rooms takes %s", key,
-                            fault_quote(span_of(*out)));
-    return 0;
+    const char *room = schema_decode(r, key, value, 1, ROOM_BYTES_MAX);
+
+    if (room == NULL)
+        return NULL;
+    if (room_check(span_of(room), r->fault) != 0) {
+        schema_because(r, key, value);
+        return NULL;
+    }
+    if (catalog_room(catalog_build(r)->c, span_of(room), NULL) == NULL) {
+        schema_fault(r, value.at, "%s: no pattern in rooms takes %s", key,
+                     fault_quote(span_of(room)));
+        return NULL;
+    }
+    return room;
 }
 
 static int reach_word(struct span value)
@@ -54,9 +60,12 @@ static int read_reach(struct schema_reader *r, const struct schema_row *row, str
     const char **rooms = arena_alloc(r->arena, (list.count + 1) * sizeof(rooms[0]));
     for (size_t i = 0; i < list.count; i++) {
         int word = reach_word(list.at[i]);
-        if (word >= 0)
+        if (word >= 0) {
             p->reach |= 1U << word;
-        else if (read_reach_room(r, row->key, list.at[i], &rooms[count++]) != 0)
+            continue;
+        }
+        rooms[count] = read_reach_room(r, row->key, list.at[i]);
+        if (rooms[count++] == NULL)
             return -1;
     }
     p->reach_rooms = rooms;
@@ -271,9 +280,10 @@ static int read_claim(struct schema_reader *r, const struct schema_row *row, str
     if (type != JSON_STRING && type != JSON_NUMBER && type != JSON_BOOL)
         return schema_wrong(r, claim->path, value, "a string, a number, true or false");
     claim->value = (struct span){arena_text(r->arena, value), value.len};
-    if (type == JSON_STRING)
-        return schema_decode(r, claim->path, value, 0, CATALOG_NAME_BYTES_MAX, &claim->text);
-    return 0;
+    if (type != JSON_STRING)
+        return 0;
+    claim->text = schema_decode(r, claim->path, value, 0, CATALOG_NAME_BYTES_MAX);
+    return claim->text != NULL ? 0 : -1;
 }
 
 static int read_claims(struct schema_reader *r, const struct schema_row *row, struct span value,

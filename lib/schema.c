@@ -74,12 +74,20 @@ static void list_words(const char *const *words, struct buf *out)
         buf_printf(out, "%s%s", out->len != 0 ? ", " : "", *words);
 }
 
+/* The word that was most likely meant; NULL: none. */
 static const char *near_word(const char *const *words, struct span wrong)
 {
-    for (; *words != NULL; words++)
-        if (near_is(wrong, *words))
-            return *words;
-    return NULL;
+    const char *nearest = NULL;
+    int least = NEAR_NOT;
+
+    for (; *words != NULL; words++) {
+        int far = near_distance(wrong, *words);
+        if (far >= least)
+            continue;
+        least = far;
+        nearest = *words;
+    }
+    return nearest;
 }
 
 static int not_a_word(struct schema_reader *r, const char *key, struct span value,
@@ -124,25 +132,30 @@ static int check_text(struct schema_reader *r, const char *key, struct span stri
     return 0;
 }
 
-int schema_decode(struct schema_reader *r, const char *key, struct span string, int64_t min,
-                  int64_t max, const char **out)
+const char *schema_decode(struct schema_reader *r, const char *key, struct span string, int64_t min,
+                          int64_t max)
 {
     struct buf text = {0};
+    const char *copy = NULL;
 
-    if (json_type(string) != JSON_STRING)
-        return schema_wrong(r, key, string, "a string");
+    if (json_type(string) != JSON_STRING) {
+        schema_wrong(r, key, string, "a string");
+        return NULL;
+    }
     json_decode(string, &text);
-    int result = check_text(r, key, string, buf_span(&text), min, max);
-    if (result == 0)
-        *out = arena_text(r->arena, buf_span(&text));
+    if (check_text(r, key, string, buf_span(&text), min, max) == 0)
+        copy = arena_text(r->arena, buf_span(&text));
     buf_fini(&text);
-    return result;
+    return copy;
 }
 
 int schema_text(struct schema_reader *r, const struct schema_row *row, struct span value,
                 void *into)
 {
-    return schema_decode(r, row->key, value, row->min, row->max, into);
+    const char *text = schema_decode(r, row->key, value, row->min, row->max);
+
+    *(const char **)into = text;
+    return text != NULL ? 0 : -1;
 }
 
 int schema_name(struct schema_reader *r, const struct schema_row *row, struct span value,
@@ -198,8 +211,8 @@ int schema_texts(struct schema_reader *r, const struct schema_row *row, struct s
         return -1;
     const char **texts = arena_alloc(r->arena, (list.count + 1) * sizeof(texts[0]));
     for (size_t i = 0; i < list.count; i++) {
-        const char *text = NULL;
-        if (schema_decode(r, row->key, list.at[i], row->min, row->max, &text) != 0)
+        const char *text = schema_decode(r, row->key, list.at[i], row->min, row->max);
+        if (text == NULL)
             return -1;
         if (is_among(texts, text))
             return schema_fault(r, list.at[i].at, "%s: %s stands there twice", row->key,
@@ -212,26 +225,28 @@ int schema_texts(struct schema_reader *r, const struct schema_row *row, struct s
 
 /* --- Words --- */
 
-static int find_word(struct schema_reader *r, const struct schema_row *row, struct span value,
-                     int *out)
+/* Which of the row's words it is; -1: a fault. */
+static int find_word(struct schema_reader *r, const struct schema_row *row, struct span value)
 {
     const char *const *words = row->arg;
 
     if (json_type(value) != JSON_STRING)
         return schema_wrong(r, row->key, value, "a string");
-    for (int i = 0; words[i] != NULL; i++) {
-        if (!json_string_is(value, words[i]))
-            continue;
-        *out = i;
-        return 0;
-    }
+    for (int i = 0; words[i] != NULL; i++)
+        if (json_string_is(value, words[i]))
+            return i;
     return not_a_word(r, row->key, value, words);
 }
 
 int schema_word(struct schema_reader *r, const struct schema_row *row, struct span value,
                 void *into)
 {
-    return find_word(r, row, value, into);
+    int word = find_word(r, row, value);
+
+    if (word < 0)
+        return -1;
+    *(int *)into = word;
+    return 0;
 }
 
 int schema_words(struct schema_reader *r, const struct schema_row *row, struct span value,
@@ -239,12 +254,12 @@ int schema_words(struct schema_reader *r, const struct schema_row *row, struct s
 {
     struct schema_list list;
     unsigned bits = 0;
-    int word = 0;
 
     if (schema_list(r, row, value, &list) != 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
-        if (find_word(r, row, list.at[i], &word) != 0)
+        int word = find_word(r, row, list.at[i]);
+        if (word < 0)
             return -1;
         bits |= 1U << word;
     }

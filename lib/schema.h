@@ -87,9 +87,10 @@ struct schema_list {
 int schema_list(struct schema_reader *r, const struct schema_row *row, struct span value,
                 struct schema_list *out);
 
-/* A string's text, of min to max bytes, none of them a control character. key: for the fault. */
-int schema_decode(struct schema_reader *r, const char *key, struct span string, int64_t min,
-                  int64_t max, const char **out);
+/* A string's text, of min to max bytes, none of them a control character; NULL: a fault. key: for
+ * the fault. */
+const char *schema_decode(struct schema_reader *r, const char *key, struct span string, int64_t min,
+                          int64_t max);
 
 /* Sets a fault about what stands at a place of the text. */
 int schema_fault(struct schema_reader *r, const char *at, const char *format, ...)

@@ -61,6 +61,7 @@ struct exchange {
     struct request_head request;
     struct buf waiting; /* bytes behind the request that is being answered */
     int refused;        /* the status of what the parser's callbacks found wrong; 0: nothing */
+    const char *why;    /* what that was */
     bool answering;
     bool keep_alive;
     bool closing;
@@ -288,17 +289,21 @@ static struct exchange *exchange_of(http_parser *p)
     return p->data;
 }
 
-static int wrong(struct exchange *x, int status)
+/* Not 1 or 2, which on_headers_complete() says other things by. */
+static int wrong(struct exchange *x, int status, const char *why)
 {
     x->refused = status;
-    return 1;
+    x->why = why;
+    return -1;
 }
 
 static int on_url(http_parser *p, const char *at, size_t len)
 {
     struct exchange *x = exchange_of(p);
     buf_add(&x->request.target, at, len);
-    return x->request.target.len > TARGET_BYTES_MAX ? wrong(x, 414) : 0;
+    if (x->request.target.len > TARGET_BYTES_MAX)
+        return wrong(x, 414, "the request target is longer than allowed");
+    return 0;
 }
 
 static int on_header_field(http_parser *p, const char *at, size_t len)
@@ -320,15 +325,30 @@ static enum header find_header(struct span name)
     return H_OTHER;
 }
 
+/* The header's name is complete. Proxies differ about these two: what they let through may be
+ * another request to us than to them (RFC 9112, sections 3.2 and 5.1). */
+static int begin_value(struct exchange *x)
+{
+    struct request_head *r = &x->request;
+    struct span name = buf_span(&r->name);
+    r->header = find_header(name);
+    r->in_value = true;
+    if (name.len && memchr(name.at, ' ', name.len))
+        return wrong(x, 400, "white space in the name of a header");
+    if (r->header == H_OTHER || !r->headers[r->header].len)
+        return 0;
+    if (r->header == H_HOST)
+        return wrong(x, 400, "Host: given twice");
+    buf_char(&r->headers[r->header], ',');
+    return 0;
+}
+
 static int on_header_value(http_parser *p, const char *at, size_t len)
 {
-    struct request_head *r = &exchange_of(p)->request;
-    if (!r->in_value) {
-        r->header = find_header(buf_span(&r->name));
-        if (r->header != H_OTHER && r->headers[r->header].len)
-            buf_char(&r->headers[r->header], ',');
-    }
-    r->in_value = true;
+    struct exchange *x = exchange_of(p);
+    struct request_head *r = &x->request;
+    if (!r->in_value && begin_value(x) != 0)
+        return -1;
     if (r->header != H_OTHER)
         buf_add(&r->headers[r->header], at, len);
     return 0;
@@ -344,7 +364,7 @@ static int on_headers_complete(http_parser *p)
 {
     struct exchange *x = exchange_of(p);
     if (!x->request.headers[H_HOST].len && p->http_major == 1 && p->http_minor == 1)
-        return wrong(x, 400);
+        return wrong(x, 400, "Host: missing");
     /* Any other protocol offered is declined by answering in this one. */
     if (p->upgrade && (!asks_for_websocket(x) || p->method != HTTP_GET))
         p->upgrade = 0;
@@ -355,7 +375,7 @@ static int on_body(http_parser *p, const char *at, size_t len)
 {
     struct exchange *x = exchange_of(p);
     if (x->request.body.len + len > (size_t)x->all->gateway->settings.body_bytes_max)
-        return wrong(x, 413);
+        return wrong(x, 413, "the body is larger than allowed");
     buf_add(&x->request.body, at, len);
     return 0;
 }
@@ -378,19 +398,15 @@ static const http_parser_settings parser_settings = {
 static void refuse_malformed(struct exchange *x)
 {
     enum http_errno error = HTTP_PARSER_ERRNO(&x->parser);
-    int status = x->refused ? x->refused : 400;
-    const char *why = http_errno_description(error);
+    int status = 400;
     if (error == HPE_HEADER_OVERFLOW)
         status = 431;
     if (error == HPE_INVALID_VERSION)
         status = 505;
-    if (x->refused == 413)
-        why = "the body is larger than allowed";
-    if (x->refused == 414)
-        why = "the request target is longer than allowed";
-    if (x->refused == 400)
-        why = "Host: missing";
-    refuse(x, status, "", why);
+    if (x->refused)
+        refuse(x, x->refused, "", x->why);
+    else
+        refuse(x, status, "", http_errno_description(error));
 }
 
 static void feed(struct exchange *x, struct span bytes)

@@ -100,6 +100,7 @@ static int read_room(const struct room_list *list, struct span *room, struct fau
 
 /* --- joining ------------------------------------------------------------------------------ */
 
+/* room: JSON, so that it goes back as it came. */
 static void refuse_room(struct joining *j, struct span room, enum error_code code,
                         const char *message)
 {
@@ -109,10 +110,19 @@ static void refuse_room(struct joining *j, struct span room, enum error_code cod
         snprintf(j->message, sizeof(j->message), "%s", message);
     }
     struct json *one = json_new_object();
-    json_add_span(one, "room", room);
+    json_add_raw(one, "room", room);
     json_add_text(one, "code", error_name(code));
     json_add_text(one, "message", message);
     json_push(j->refused, one);
+}
+
+static void refuse_name(struct joining *j, struct span name, enum error_code code,
+                        const char *message)
+{
+    struct buf room = {0};
+    json_encode(&room, name);
+    refuse_room(j, buf_span(&room), code, message);
+    buf_fini(&room);
 }
 
 /* Joined: now, or on this node alone until Redis is back. */
@@ -147,7 +157,7 @@ static void enter(struct joining *j, struct span room)
     if (s->closing)
         return;
     if (s->seat_count >= g->limits.rooms && !hub_is_in(g->hub, s, room)) {
-        refuse_room(j, room, ERROR_TOO_MANY, "in as many rooms as allowed");
+        refuse_name(j, room, ERROR_TOO_MANY, "in as many rooms as allowed");
         return;
     }
     bus_join(g->bus, s, room);
@@ -163,7 +173,7 @@ static void judged(void *arg, enum admission result, const char *why)
     if (result == ADMITTED)
         enter(j, room);
     else
-        refuse_room(j, room, result == NOT_KNOWN ? ERROR_UNAVAILABLE : ERROR_FORBIDDEN, why);
+        refuse_name(j, room, result == NOT_KNOWN ? ERROR_UNAVAILABLE : ERROR_FORBIDDEN, why);
     buf_fini(&c->room);
     free(c);
     finish(j);
@@ -197,8 +207,9 @@ void join_rooms(struct session *s, const struct request *r)
         return;
     struct joining *j = joining_new(s, r);
     while (next_room(&list, &room)) {
-        if (read_room(&list, &room, &f) == 0)
-            judge(j, room);
+        struct span name = room;
+        if (read_room(&list, &name, &f) == 0)
+            judge(j, name);
         else
             refuse_room(j, room, ERROR_BAD_ROOM, f.text);
     }

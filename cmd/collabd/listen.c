@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -139,9 +140,13 @@ static int bind_tcp(struct port *p, struct span text, struct fault *f)
     return 0;
 }
 
-/* A socket on which nobody listens any more is what a killed process leaves. */
+/* A socket on which nobody listens any more is what a killed process leaves. A file that is none
+ * refuses connections too, and is somebody's. */
 static bool is_stale(const struct sockaddr_un *a)
 {
+    struct stat st;
+    if (lstat(a->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return false;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool refused =
         connect(fd, (const struct sockaddr *)a, sizeof(*a)) != 0 && errno == ECONNREFUSED;
@@ -152,6 +157,8 @@ static bool is_stale(const struct sockaddr_un *a)
 static int bind_unix(struct port *p, const char *path, struct fault *f)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
+    if (!*path)
+        return fault_set(f, "the path is missing");
     if (strlen(path) >= sizeof(a.sun_path))
         return fault_set(f, "the path is longer than %zu bytes", sizeof(a.sun_path) - 1);
     strcpy(a.sun_path, path);

@@ -126,8 +126,11 @@ void session_reply(struct session *s, const struct request *r, const char *type,
 void session_refuse(struct session *s, const struct request *r, enum error_code code,
                     const char *message, const struct json *detail)
 {
+    struct frame *frame = s->codec->error(s->gateway->catalog, r, code, message, detail);
+    if (!frame)
+        return;
     s->gateway->metrics.value[M_ERRORS_OUT]++;
-    session_put(s, s->codec->error(s->gateway->catalog, r, code, message, detail));
+    session_put(s, frame);
 }
 
 bool session_send(struct outbox *box, struct span frames)

@@ -59,7 +59,7 @@ static void escapes_make_no_difference(void **state)
 
 static void an_unknown_event_is_named(void **state)
 {
-    struct catalog *c = parse("{\"events\": {\"task:moved\": {}}}");
+    struct catalog *c = parse("{\"events\": {\"task:movie\": {}, \"task:moved\": {}}}");
     struct fault f;
 
     (void)state;

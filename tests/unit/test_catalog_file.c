@@ -151,10 +151,10 @@ static void faults_of_events(void **state)
          "162: to: more than 16 rooms"},
         {EVENT("\"to\": \"a:{x}\", \"need\": {\"x\": \"bool\"}"),
          "58: to: \"a:{x}\": {x} is of the kind \"bool\", of which no room can be made"},
-        {EVENT("\"need\": \"x\""), "60: need: must be an object, or an array of names, not \"x\""},
+        {EVENT("\"need\": 1"), "60: need: must be an object, or an array of names, not 1"},
         {EVENT("\"need\": [1]"), "61: need: must be an array of strings, not 1"},
         {EVENT("\"need\": [\"x\", \"x\"]"), "66: need: \"x\" stands there twice"},
-        {EVENT("\"need\": [\"x\"], \"may\": [\"x\"]"), "75: may: \"x\" stands there twice"},
+        {EVENT("\"need\": \"x\", \"may\": [\"x\"]"), "73: may: \"x\" stands there twice"},
         {EVENT("\"need\": [\"x y\"]"),
          "61: need: must be a name of letters, digits, _ and -, or such names with dots between "
          "them, not \"x y\""},
