@@ -5,7 +5,12 @@
 #include <string.h>
 
 /* The first byte: FIN and the opcode (RFC 6455, section 5.2). */
-enum { FIN_TEXT = 0x80 | 0x1, FIN_CLOSE = 0x80 | 0x8, FIN_PING = 0x80 | 0x9 };
+enum {
+    FIN_TEXT = 0x80 | 0x1,
+    FIN_BINARY = 0x80 | 0x2,
+    FIN_CLOSE = 0x80 | 0x8,
+    FIN_PING = 0x80 | 0x9
+};
 
 enum { HEADER_BYTES_MAX = 10 };
 
@@ -14,12 +19,12 @@ static union {
     char space[sizeof(struct frame) + 2];
 } ping;
 
-/* Writes the header of a text frame. Returns its length. */
-static size_t write_header(char header[HEADER_BYTES_MAX], uint64_t payload)
+/* Writes a frame's header. Returns its length. */
+static size_t write_header(char header[HEADER_BYTES_MAX], int first, uint64_t payload)
 {
     int length_bytes = payload < 126 ? 0 : payload <= UINT16_MAX ? 2 : 8;
 
-    header[0] = (char)FIN_TEXT;
+    header[0] = (char)first;
     header[1] = (char)(length_bytes == 0 ? payload : length_bytes == 2 ? 126 : 127);
     for (int i = length_bytes; i > 0; i--, payload >>= 8)
         header[1 + i] = (char)(payload & 0xff);
@@ -33,7 +38,7 @@ struct frame *frame_text(const struct span *parts, int count)
 
     for (int i = 0; i < count; i++)
         payload += parts[i].len;
-    size_t header_bytes = write_header(header, payload);
+    size_t header_bytes = write_header(header, FIN_TEXT, payload);
     assert(payload <= UINT32_MAX - header_bytes);
 
     struct frame *f = mem_alloc(sizeof(*f) + header_bytes + payload);
@@ -46,6 +51,35 @@ struct frame *frame_text(const struct span *parts, int count)
             memcpy(to, parts[i].at, parts[i].len);
         to += parts[i].len;
     }
+    return f;
+}
+
+static void add(struct buf *out, int first, struct span payload)
+{
+    char header[HEADER_BYTES_MAX];
+
+    buf_add(out, header, write_header(header, first, payload.len));
+    buf_join(out, payload);
+}
+
+void frame_add_text(struct buf *out, struct span text)
+{
+    add(out, FIN_TEXT, text);
+}
+
+void frame_add_binary(struct buf *out, struct span bytes)
+{
+    add(out, FIN_BINARY, bytes);
+}
+
+struct frame *frame_join(struct span frames)
+{
+    struct frame *f = mem_alloc(sizeof(*f) + frames.len);
+
+    assert(frames.len <= UINT32_MAX);
+    f->refs = 1;
+    f->len = (uint32_t)frames.len;
+    memcpy(f->bytes, frames.at, frames.len);
     return f;
 }
 
@@ -62,6 +96,13 @@ struct frame *frame_close(int code, const char *reason)
     f->bytes[3] = (char)(code & 0xff);
     memcpy(f->bytes + 4, reason, len);
     return f;
+}
+
+struct frame *frame_close_silent(void)
+{
+    static const char bytes[] = {(char)FIN_CLOSE, 0};
+
+    return frame_join((struct span){bytes, sizeof(bytes)});
 }
 
 struct frame *frame_ping(void)

@@ -16,11 +16,18 @@ struct frame {
  * parts in order. One reference, the caller's. At most 4 GiB. */
 struct frame *frame_text(const struct span *parts, int count);
 
+/* Several messages as one frame, which nothing can come between: appended to `out` each with its
+ * header, then made one. */
+void frame_add_text(struct buf *out, struct span text);
+void frame_add_binary(struct buf *out, struct span bytes);
+struct frame *frame_join(struct span frames);
+
 /* A WebSocket ping with no payload (section 5.5.2): one for all, never freed. */
 struct frame *frame_ping(void);
 
-/* A WebSocket close (section 5.5.1) with a reason of at most 123 bytes. */
+/* A WebSocket close (section 5.5.1) with a reason of at most 123 bytes; one that gives none. */
 struct frame *frame_close(int code, const char *reason);
+struct frame *frame_close_silent(void);
 
 struct frame *frame_ref(struct frame *f);
 void frame_unref(struct frame *f);

@@ -46,6 +46,30 @@ static void parts_follow_each_other(void **state)
     frame_unref(f);
 }
 
+static void messages_join_into_one_frame(void **state)
+{
+    struct buf out = {0};
+
+    (void)state;
+    frame_add_text(&out, span_of("hi"));
+    frame_add_binary(&out, (struct span){"\0\1", 2});
+    struct frame *f = frame_join(buf_span(&out));
+    assert_int_equal(f->len, 8);
+    assert_memory_equal(f->bytes, "\x81\x02hi\x82\x02\0\1", 8);
+    frame_unref(f);
+    buf_fini(&out);
+}
+
+static void a_close_may_give_no_reason(void **state)
+{
+    struct frame *f = frame_close_silent();
+
+    (void)state;
+    assert_int_equal(f->len, 2);
+    assert_memory_equal(f->bytes, "\x88\x00", 2);
+    frame_unref(f);
+}
+
 /* That the last one frees it shows under a sanitizer. */
 static void references_are_counted(void **state)
 {
@@ -78,6 +102,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_length_takes_1_3_or_9_bytes),
         cmocka_unit_test(parts_follow_each_other),
+        cmocka_unit_test(messages_join_into_one_frame),
+        cmocka_unit_test(a_close_may_give_no_reason),
         cmocka_unit_test(references_are_counted),
         cmocka_unit_test(the_ping_lasts),
     };
