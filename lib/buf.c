@@ -69,6 +69,16 @@ size_t span_utf8(struct span s)
     return need;
 }
 
+bool span_is_utf8(struct span s)
+{
+    for (size_t n; s.len != 0; span_drop(&s, n)) {
+        n = span_utf8(s);
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
 size_t span_printable(struct span s)
 {
     size_t len = span_utf8(s);

@@ -35,7 +35,11 @@ void span_drop(struct span *s, size_t n);
  * none. */
 size_t span_utf8(struct span s);
 
-/* The same; 0 also for a control character (C0, DEL or C1), so that what counts can be printed. */
+/* Whether all of it is UTF-8. */
+bool span_is_utf8(struct span s);
+
+/* As span_utf8(); 0 also for a control character (C0, DEL or C1), so that what counts can be
+ * printed. */
 size_t span_printable(struct span s);
 
 /* A span's bytes as a string of its own (a NUL inside ends it early). Freed by free(). */

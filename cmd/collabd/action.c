@@ -2,9 +2,12 @@
 #include "auth.h"
 #include "hub.h"
 #include "join.h"
+#include "log.h"
 #include "node.h"
 #include "publish.h"
 #include <string.h>
+
+enum { LOG_KIND_UNKNOWN = 3 };
 
 /* --- coming, going, ping ------------------------------------------------------------------- */
 
@@ -86,8 +89,25 @@ static bool is_for_anyone(enum catalog_action action)
     return action == CATALOG_AUTHENTICATE || action == CATALOG_PING || action == CATALOG_CLOSE;
 }
 
-void action_do(struct session *s, const struct request *r)
+static void refuse_unknown(struct session *s, const struct request *r, struct span type)
 {
+    char message[128];
+    if (s->gateway->catalog->unknown == CATALOG_IGNORE) {
+        log_limited(LOG_KIND_UNKNOWN, LOG_INFO, "%s: unknown message %s left out", s->id,
+                    fault_quote(type));
+        return;
+    }
+    snprintf(message, sizeof(message), "no message has the type %s", fault_quote(type));
+    session_refuse(s, r, ERROR_UNKNOWN_TYPE, message, NULL);
+}
+
+void action_do(struct session *s, struct span name, struct request *r)
+{
+    r->message = catalog_message(s->gateway->catalog, name);
+    if (!r->message) {
+        refuse_unknown(s, r, name);
+        return;
+    }
     enum catalog_action action = r->message->action;
     if (!s->who && !is_for_anyone(action))
         session_refuse(s, r, ERROR_UNAUTHENTICATED, "authenticate first", NULL);

@@ -5,8 +5,9 @@
 
 #include "session.h"
 
-/* Carries out what the request's message is for. */
-void action_do(struct session *s, const struct request *r);
+/* Finds the catalog's message of that name (as it stands in JSON, without quotes), sets r->message,
+ * and carries out what it is for. */
+void action_do(struct session *s, struct span name, struct request *r);
 
 /* Greets a session that has just been identified. */
 void action_welcome(struct session *s, const struct request *r);

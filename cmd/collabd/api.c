@@ -15,22 +15,18 @@ static const char TYPE_JSON[] = "application/json";
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-struct reply_to {
-    api_answer *answer;
-    void *arg;
-};
-
-static void answer_document(const struct reply_to *to, int status, struct json *document)
+static void answer_document(struct web_exchange *to, int status, struct json *document)
 {
     struct buf body = {0};
     json_write(document, &body);
     buf_char(&body, '\n');
-    to->answer(to->arg, status, TYPE_JSON, buf_span(&body));
+    const struct web_answer a = {.status = status, .type = TYPE_JSON, .body = buf_span(&body)};
+    to->answer(to, &a);
     buf_fini(&body);
     json_free(document);
 }
 
-static void answer_error(const struct reply_to *to, int status, enum error_code code,
+static void answer_error(struct web_exchange *to, int status, enum error_code code,
                          const char *message)
 {
     struct json *document = json_new_object();
@@ -40,11 +36,11 @@ static void answer_error(const struct reply_to *to, int status, enum error_code 
 }
 
 /* The bearer of the request's token; NULL after answering. */
-static struct identity *authenticate(struct gateway *g, const struct api_request *r,
-                                     const struct reply_to *to)
+static struct identity *authenticate(struct gateway *g, const struct web_request *r,
+                                     struct web_exchange *to)
 {
     struct fault f;
-    struct auth_request ask = {.query = r->query, .authorization = r->authorization};
+    struct auth_request ask = {.query = r->query, .authorization = r->headers[WEB_AUTHORIZATION]};
     struct span token = auth_find(&ask);
     if (!token.len) {
         answer_error(to, 401, ERROR_UNAUTHENTICATED, "a token is needed: Authorization: Bearer");
@@ -57,7 +53,7 @@ static struct identity *authenticate(struct gateway *g, const struct api_request
 }
 
 /* Whether the statistics may be read; answers when not. */
-static bool may_read(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+static bool may_read(struct gateway *g, const struct web_request *r, struct web_exchange *to)
 {
     if (g->settings.stats == STATS_ALL)
         return true;
@@ -73,7 +69,7 @@ static bool may_read(struct gateway *g, const struct api_request *r, const struc
 
 /* --- health, metrics, statistics ---------------------------------------------------------- */
 
-static void health(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+static void health(struct gateway *g, const struct web_request *r, struct web_exchange *to)
 {
     (void)r;
     struct json *document = json_new_object();
@@ -82,14 +78,19 @@ static void health(struct gateway *g, const struct api_request *r, const struct 
     answer_document(to, ready ? 200 : 503, document);
 }
 
-static void metrics(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+static void metrics(struct gateway *g, const struct web_request *r, struct web_exchange *to)
 {
     struct buf labels = {0}, body = {0};
     if (!may_read(g, r, to))
         return;
     buf_printf(&labels, "node=\"%s\"", node_name(g->node));
     metrics_prometheus(&g->metrics, labels.at, &body);
-    to->answer(to->arg, 200, "text/plain; version=0.0.4; charset=utf-8", buf_span(&body));
+    const struct web_answer a = {
+        .status = 200,
+        .type = "text/plain; version=0.0.4; charset=utf-8",
+        .body = buf_span(&body),
+    };
+    to->answer(to, &a);
     buf_fini(&labels);
     buf_fini(&body);
 }
@@ -101,7 +102,7 @@ static void add_room(void *arg, struct span room, uint32_t members)
     json_add_number(arg, name, members);
 }
 
-static void stats(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+static void stats(struct gateway *g, const struct web_request *r, struct web_exchange *to)
 {
     if (!may_read(g, r, to))
         return;
@@ -117,7 +118,7 @@ static void stats(struct gateway *g, const struct api_request *r, const struct r
 
 /* A request's events under way: answered when each of them is. */
 struct batch {
-    struct reply_to to;
+    struct web_exchange *to;
     struct identity *who;
     struct json *document;
     struct json *refused; /* {"line","code","message"} */
@@ -151,7 +152,7 @@ static void batch_unref(struct batch *b)
     json_add_number(b->document, "accepted", b->accepted);
     if (b->local)
         json_add_bool(b->document, "degraded", true);
-    answer_document(&b->to, b->accepted || !b->status ? 200 : b->status, b->document);
+    answer_document(b->to, b->accepted || !b->status ? 200 : b->status, b->document);
     identity_free(b->who);
     free(b);
 }
@@ -216,14 +217,14 @@ static bool is_blank(struct span line)
 }
 
 /* The body is one event, or one a line. */
-static void publish(struct gateway *g, const struct api_request *r, const struct reply_to *to)
+static void publish(struct gateway *g, const struct web_request *r, struct web_exchange *to)
 {
     struct identity *who = authenticate(g, r, to);
     struct span rest = r->body;
     if (!who)
         return;
     struct batch *b = mem_zero(sizeof(*b));
-    *b = (struct batch){.to = *to, .who = who, .outstanding = 1};
+    *b = (struct batch){.to = to, .who = who, .outstanding = 1};
     b->document = json_new_object();
     b->refused = json_add_array(b->document, "refused");
     for (int line = 1; rest.len; line++) {
@@ -242,7 +243,7 @@ static void publish(struct gateway *g, const struct api_request *r, const struct
 static const struct path {
     size_t names; /* offset of its list in the catalog's endpoints */
     const char *method;
-    void (*run)(struct gateway *g, const struct api_request *r, const struct reply_to *to);
+    void (*run)(struct gateway *g, const struct web_request *r, struct web_exchange *to);
 } paths[] = {
     {offsetof(struct catalog_endpoints, health), "GET", health},
     {offsetof(struct catalog_endpoints, metrics), "GET", metrics},
@@ -256,21 +257,36 @@ static bool is_named(const struct gateway *g, const struct path *p, struct span 
     return catalog_has_path(*(const char *const *const *)at, path);
 }
 
-void api_handle(struct gateway *g, const struct api_request *r, api_answer *answer, void *arg)
+/* What is asked of the head is answered as for the whole; http.c leaves the body out. */
+static bool takes(const struct path *p, const char *method)
 {
-    struct reply_to to = {answer, arg};
+    return strcmp(p->method, strcmp(method, "HEAD") == 0 ? "GET" : method) == 0;
+}
+
+static void request(void *ctx, struct web_exchange *x)
+{
+    const struct web_request *r = x->request;
     bool known = false;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        if (!is_named(g, &paths[i], r->path))
+        if (!is_named(ctx, &paths[i], r->path))
             continue;
         known = true;
-        if (strcmp(r->method, paths[i].method) == 0) {
-            paths[i].run(g, r, &to);
+        if (takes(&paths[i], r->method)) {
+            paths[i].run(ctx, r, x);
             return;
         }
     }
     if (known)
-        answer_error(&to, 405, ERROR_BAD_METHOD, "this path takes another method");
+        answer_error(x, 405, ERROR_BAD_METHOD, "this path takes another method");
     else
-        answer_error(&to, 404, ERROR_NOT_FOUND, "nothing is here");
+        answer_error(x, 404, ERROR_NOT_FOUND, "nothing is here");
 }
+
+static bool leads(void *ctx, struct span path)
+{
+    (void)ctx;
+    (void)path;
+    return true;
+}
+
+const struct web_site api_site = {.leads = leads, .request = request};

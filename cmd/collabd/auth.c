@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "embedded.h"
 #include "protocol.h"
+#include "web.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,16 +90,6 @@ static struct span without(struct span s, const char *prefix)
     return (struct span){s.at + n, s.len - n};
 }
 
-static struct span in_query(struct span query)
-{
-    while (query.len) {
-        struct span item = take_item(&query, '&');
-        if (span_starts(item, "token="))
-            return without(item, "token=");
-    }
-    return (struct span){0};
-}
-
 static struct span in_header(struct span value)
 {
     static const char scheme[] = "Bearer ";
@@ -124,7 +115,7 @@ static struct span in_protocols(struct span protocols)
 
 struct span auth_find(const struct auth_request *r)
 {
-    struct span token = in_query(r->query);
+    struct span token = web_query(r->query, "token");
     if (!token.len)
         token = in_header(r->authorization);
     if (!token.len)

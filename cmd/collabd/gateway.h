@@ -10,6 +10,12 @@
 #include <stdbool.h>
 #include <uv.h>
 
+/* A timer on the gateway's wheel. ring: it is due, and idle again. */
+struct alarm {
+    struct wheel_timer timer; /* first, so that a timer is its alarm */
+    void (*ring)(struct alarm *a);
+};
+
 struct gateway {
     uv_loop_t *loop;
     struct settings settings;
@@ -17,7 +23,7 @@ struct gateway {
     struct metrics metrics;
     struct keyring *keys;
     struct catalog *catalog;   /* the one in force; replaced as a whole by a reload */
-    struct wheel *wheel;       /* turned by main.c; its timers are sessions' */
+    struct wheel *wheel;       /* turned by main.c; its timers are alarms */
     struct outboxes *outboxes; /* outbox.h */
     struct hub *hub;           /* hub.h */
     struct bus *bus;           /* bus.h */

@@ -1,7 +1,4 @@
 #include "http.h"
-#include "api.h"
-#include "auth.h"
-#include "catalog.h"
 #include "log.h"
 #include "mem.h"
 #include <http_parser.h>
@@ -13,29 +10,16 @@
 
 enum { READ_BYTES = 65536, TARGET_BYTES_MAX = 16384, LOG_KIND_HTTP = 1 };
 
-/* The headers that are looked at; all others are passed over. */
-enum header {
-    H_HOST,
-    H_AUTHORIZATION,
-    H_UPGRADE,
-    H_WS_KEY,
-    H_WS_PROTOCOL,
-    H_WS_VERSION,
-    H_COUNT,
-    H_OTHER = H_COUNT
-};
-static const char *const header_names[H_COUNT] = {
-    "host",
-    "authorization",
-    "upgrade",
-    "sec-websocket-key",
-    "sec-websocket-protocol",
-    "sec-websocket-version",
+static const char *const header_names[WEB_HEADER_COUNT] = {
+#define X(id, text) [id] = text,
+    WEB_HEADERS(X)
+#undef X
 };
 
 struct https {
     struct gateway *gateway;
     struct websockets *websockets;
+    const struct web_route *routes;
     struct exchange *exchanges;
     size_t count;
     char bytes[READ_BYTES]; /* what one read brings; parsed at once */
@@ -45,9 +29,9 @@ struct https {
 struct request_head {
     struct buf target;
     struct buf name; /* of the header that is arriving */
-    struct buf headers[H_COUNT];
+    struct buf headers[WEB_HEADER_COUNT];
     struct buf body;
-    enum header header; /* the one whose value is arriving */
+    enum web_header header; /* the one whose value is arriving; WEB_HEADER_COUNT: another */
     bool in_value;
 };
 
@@ -59,9 +43,11 @@ struct exchange {
     uv_timer_t deadline; /* for the request to arrive */
     http_parser parser;
     struct request_head request;
-    struct buf waiting; /* bytes behind the request that is being answered */
-    int refused;        /* the status of what the parser's callbacks found wrong; 0: nothing */
-    const char *why;    /* what that was */
+    struct web_request handed;   /* the request, as it is handed on */
+    struct web_exchange waiting; /* for the answer */
+    struct buf more;             /* bytes behind the request that is being answered */
+    int refused;     /* the status of what the parser's callbacks found wrong; 0: nothing */
+    const char *why; /* what that was */
     bool answering;
     bool keep_alive;
     bool closing;
@@ -75,7 +61,7 @@ static void request_fini(struct request_head *r)
     buf_fini(&r->target);
     buf_fini(&r->name);
     buf_fini(&r->body);
-    for (int i = 0; i < H_COUNT; i++)
+    for (int i = 0; i < WEB_HEADER_COUNT; i++)
         buf_fini(&r->headers[i]);
     memset(r, 0, sizeof(*r));
 }
@@ -85,7 +71,7 @@ static void let_go(struct exchange *x)
     if (--x->holders)
         return;
     request_fini(&x->request);
-    buf_fini(&x->waiting);
+    buf_fini(&x->more);
     free(x->stream);
     free(x);
 }
@@ -94,6 +80,8 @@ static void handle_closed(uv_handle_t *handle)
 {
     let_go(handle->data);
 }
+
+static void abort_waiting(struct exchange *x);
 
 static void end(struct exchange *x)
 {
@@ -104,6 +92,7 @@ static void end(struct exchange *x)
     x->all->count--;
     uv_close((uv_handle_t *)x->stream, handle_closed);
     uv_close((uv_handle_t *)&x->deadline, handle_closed);
+    abort_waiting(x);
 }
 
 /* --- answering ---------------------------------------------------------------------------- */
@@ -136,22 +125,28 @@ static void written(uv_write_t *write, int status)
     let_go(x);
 }
 
-/* headers: whole lines, or "". The exchange has been held for the answer. */
-static void respond(struct exchange *x, int status, const char *headers, const char *type,
-                    struct span body)
+static void add_head(const struct exchange *x, const struct web_answer *a, bool last,
+                     struct buf *out)
+{
+    buf_printf(out, "HTTP/1.1 %d %s\r\n", a->status, http_status_str((enum http_status)a->status));
+    if (a->status != HTTP_STATUS_NO_CONTENT)
+        buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", a->type, a->body.len);
+    buf_printf(out,
+               "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+               "%sConnection: %s\r\n\r\n",
+               a->headers ? a->headers : "", last ? "close" : "keep-alive");
+    if (x->parser.method != HTTP_HEAD)
+        buf_join(out, a->body);
+}
+
+/* The exchange has been held for the answer. */
+static void respond(struct exchange *x, const struct web_answer *a)
 {
     struct response *r = mem_zero(sizeof(*r));
     r->exchange = x;
     r->write.data = r;
     r->last = !x->keep_alive || x->all->gateway->draining;
-    buf_printf(&r->bytes,
-               "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-               "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-               "%sConnection: %s\r\n\r\n",
-               status, http_status_str((enum http_status)status), type, body.len, headers,
-               r->last ? "close" : "keep-alive");
-    if (x->parser.method != HTTP_HEAD)
-        buf_join(&r->bytes, body);
+    add_head(x, a, r->last, &r->bytes);
     uv_buf_t out = uv_buf_init(r->bytes.at, (unsigned int)r->bytes.len);
     if (uv_write(&r->write, x->stream, &out, 1, written) == 0)
         return;
@@ -160,126 +155,149 @@ static void respond(struct exchange *x, int status, const char *headers, const c
     let_go(x);
 }
 
-/* From here until respond() nothing more is read. */
+/* From here until respond() what is read is kept for later. */
 static void hold_for_answer(struct exchange *x)
 {
     x->answering = true;
     x->holders++;
     uv_timer_stop(&x->deadline);
-    uv_read_stop(x->stream);
 }
 
 /* Answers a request that is not to be served, and ends the connection. */
 static void refuse(struct exchange *x, int status, const char *headers, const char *why)
 {
     struct buf body = {0};
+    struct web_answer a = {status, "text/plain; charset=utf-8", headers, {0}};
     x->all->gateway->metrics.value[M_HANDSHAKE_FAILURES]++;
     log_limited(LOG_KIND_HTTP, LOG_INFO, "http: answered %d: %s", status, why);
     hold_for_answer(x);
+    uv_read_stop(x->stream);
     x->keep_alive = false;
     buf_printf(&body, "%s\n", why);
-    respond(x, status, headers, "text/plain; charset=utf-8", buf_span(&body));
+    a.body = buf_span(&body);
+    respond(x, &a);
     buf_fini(&body);
 }
 
-static void answered(void *arg, int status, const char *type, struct span body)
+static void answered(struct web_exchange *waiting, const struct web_answer *a)
 {
-    struct exchange *x = arg;
+    struct exchange *x =
+        (struct exchange *)(void *)((char *)waiting - offsetof(struct exchange, waiting));
+    waiting->aborted = NULL;
     if (x->closing)
         let_go(x);
     else
-        respond(x, status, "", type, body);
+        respond(x, a);
+}
+
+/* The client has gone: whoever kept its request waiting for that is told, and answers no more. */
+static void abort_waiting(struct exchange *x)
+{
+    void (*aborted)(void *) = x->waiting.aborted;
+    x->waiting.aborted = NULL;
+    if (!aborted)
+        return;
+    aborted(x->waiting.arg);
+    let_go(x);
 }
 
 /* --- a whole request ---------------------------------------------------------------------- */
 
-static struct span header(const struct exchange *x, enum header h)
+static struct span header(const struct exchange *x, enum web_header h)
 {
     return buf_span(&x->request.headers[h]);
 }
 
-static void split_target(struct span target, struct span *path, struct span *query)
+static void hand_on(struct exchange *x)
 {
+    struct web_request *r = &x->handed;
+    struct span target = buf_span(&x->request.target);
     const char *mark = memchr(target.at, '?', target.len);
-    *path = (struct span){target.at, mark ? (size_t)(mark - target.at) : target.len};
-    *query = (struct span){0};
+    *r = (struct web_request){
+        .method = http_method_str((enum http_method)x->parser.method),
+        .path = {target.at, mark ? (size_t)(mark - target.at) : target.len},
+        .body = buf_span(&x->request.body),
+    };
     if (mark)
-        *query = (struct span){mark + 1, target.len - path->len - 1};
+        r->query = (struct span){mark + 1, target.len - r->path.len - 1};
+    for (int i = 0; i < WEB_HEADER_COUNT; i++)
+        r->headers[i] = header(x, (enum web_header)i);
 }
 
 static void serve(struct exchange *x)
 {
-    struct api_request r = {
-        .method = x->parser.method == HTTP_HEAD
-                      ? "GET"
-                      : http_method_str((enum http_method)x->parser.method),
-        .authorization = header(x, H_AUTHORIZATION),
-        .body = buf_span(&x->request.body),
-    };
-    split_target(buf_span(&x->request.target), &r.path, &r.query);
+    hand_on(x);
     hold_for_answer(x);
     x->keep_alive = http_should_keep_alive(&x->parser);
-    api_handle(x->all->gateway, &r, answered, x);
+    x->waiting = (struct web_exchange){.request = &x->handed, .answer = answered};
+    for (const struct web_route *r = x->all->routes; r->site; r++) {
+        if (!r->site->request || !r->site->leads(r->ctx, x->handed.path))
+            continue;
+        r->site->request(r->ctx, &x->waiting);
+        return;
+    }
+    respond(x, &(struct web_answer){.status = 404, .type = "text/plain"});
 }
 
-/* Why the connection can't become a WebSocket; 0: it can. */
-static int upgrade_status(struct exchange *x, struct span path, const char **why)
-{
-    struct gateway *g = x->all->gateway;
-    *why = "no WebSocket is here";
-    if (!catalog_has_path(g->catalog->endpoints.websocket, path))
-        return 404;
-    *why = "draining: try another node";
-    if (g->draining)
-        return 503;
-    *why = "as many connections as allowed";
-    if (g->metrics.value[M_CONNECTIONS] >= g->limits.connections)
-        return 503;
-    return 0;
-}
+/* --- becoming a WebSocket ----------------------------------------------------------------- */
 
-static void hand_over(struct exchange *x, struct span query, const struct websocket_offer *offer)
+/* Of a connection that asks for it. */
+struct upgrade {
+    struct web_upgrade u; /* first, so that one is the other */
+    struct exchange *exchange;
+    struct websocket_offer offer;
+};
+
+static bool take(struct web_upgrade *u, const struct receiver *receiver, void *arg)
 {
-    struct auth_request ask = {
-        .query = query,
-        .authorization = header(x, H_AUTHORIZATION),
-        .protocols = offer->protocols,
-    };
-    struct span token = auth_find(&ask);
-    struct identity *who = NULL;
-    struct fault f = {0};
+    struct upgrade *up = (struct upgrade *)u;
+    struct exchange *x = up->exchange;
     uv_os_fd_t fd;
-    if (token.len)
-        who = auth_check(x->all->gateway, token, &f);
     uv_fileno((uv_handle_t *)x->stream, &fd);
     /* libuv closes its own descriptor with its handle. */
     fd = dup(fd);
-    if (fd >= 0)
-        websocket_take(x->all->websockets, fd, offer, who, token.len && !who ? f.text : NULL);
-    else
-        identity_free(who);
+    bool taken = fd >= 0 && websocket_take(x->all->websockets, fd, &up->offer, receiver, arg);
     end(x);
+    return taken;
+}
+
+static void decline(struct web_upgrade *u, int status, const char *why)
+{
+    refuse(((struct upgrade *)u)->exchange, status, "", why);
+}
+
+static const struct web_route *upgrade_route(const struct exchange *x)
+{
+    for (const struct web_route *r = x->all->routes; r->site; r++)
+        if (r->site->upgrade && r->site->leads(r->ctx, x->handed.path))
+            return r;
+    return NULL;
 }
 
 static void upgrade(struct exchange *x, struct span early)
 {
-    struct websocket_offer offer = {
-        .key = header(x, H_WS_KEY),
-        .version = header(x, H_WS_VERSION),
-        .protocols = header(x, H_WS_PROTOCOL),
-        .early = early,
+    const struct gateway *g = x->all->gateway;
+    struct upgrade up = {
+        .u = {.request = &x->handed, .take = take, .refuse = decline},
+        .exchange = x,
+        .offer = {.key = header(x, WEB_WS_KEY),
+                  .version = header(x, WEB_WS_VERSION),
+                  .protocols = header(x, WEB_WS_PROTOCOL),
+                  .early = early},
     };
-    struct span path, query;
-    const char *why;
-    split_target(buf_span(&x->request.target), &path, &query);
-    int status = upgrade_status(x, path, &why);
-    const char *fault = websocket_check(&offer);
-    if (status)
-        refuse(x, status, "", why);
+    hand_on(x);
+    const struct web_route *route = upgrade_route(x);
+    const char *fault = websocket_check(&up.offer);
+    if (!route)
+        refuse(x, 404, "", "no WebSocket is here");
+    else if (g->draining)
+        refuse(x, 503, "", "draining: try another node");
+    else if (g->metrics.value[M_CONNECTIONS] >= g->limits.connections)
+        refuse(x, 503, "", "as many connections as allowed");
     else if (fault)
         refuse(x, 400, "Sec-WebSocket-Version: 13\r\n", fault);
     else
-        hand_over(x, query, &offer);
+        route->site->upgrade(route->ctx, &up.u);
 }
 
 /* --- parsing ------------------------------------------------------------------------------ */
@@ -316,13 +334,13 @@ static int on_header_field(http_parser *p, const char *at, size_t len)
     return 0;
 }
 
-static enum header find_header(struct span name)
+static enum web_header find_header(struct span name)
 {
-    for (int i = 0; i < H_COUNT; i++)
+    for (int i = 0; i < WEB_HEADER_COUNT; i++)
         if (name.len == strlen(header_names[i]) &&
             strncasecmp(name.at, header_names[i], name.len) == 0)
-            return (enum header)i;
-    return H_OTHER;
+            return (enum web_header)i;
+    return WEB_HEADER_COUNT;
 }
 
 /* The header's name is complete. Proxies differ about these two: what they let through may be
@@ -335,9 +353,9 @@ static int begin_value(struct exchange *x)
     r->in_value = true;
     if (name.len && memchr(name.at, ' ', name.len))
         return wrong(x, 400, "white space in the name of a header");
-    if (r->header == H_OTHER || !r->headers[r->header].len)
+    if (r->header == WEB_HEADER_COUNT || !r->headers[r->header].len)
         return 0;
-    if (r->header == H_HOST)
+    if (r->header == WEB_HOST)
         return wrong(x, 400, "Host: given twice");
     buf_char(&r->headers[r->header], ',');
     return 0;
@@ -349,21 +367,21 @@ static int on_header_value(http_parser *p, const char *at, size_t len)
     struct request_head *r = &x->request;
     if (!r->in_value && begin_value(x) != 0)
         return -1;
-    if (r->header != H_OTHER)
+    if (r->header != WEB_HEADER_COUNT)
         buf_add(&r->headers[r->header], at, len);
     return 0;
 }
 
 static bool asks_for_websocket(const struct exchange *x)
 {
-    struct span value = header(x, H_UPGRADE);
+    struct span value = header(x, WEB_UPGRADE);
     return value.len == strlen("websocket") && strncasecmp(value.at, "websocket", value.len) == 0;
 }
 
 static int on_headers_complete(http_parser *p)
 {
     struct exchange *x = exchange_of(p);
-    if (!x->request.headers[H_HOST].len && p->http_major == 1 && p->http_minor == 1)
+    if (!x->request.headers[WEB_HOST].len && p->http_major == 1 && p->http_minor == 1)
         return wrong(x, 400, "Host: missing");
     /* Any other protocol offered is declined by answering in this one. */
     if (p->upgrade && (!asks_for_websocket(x) || p->method != HTTP_GET))
@@ -420,7 +438,7 @@ static void feed(struct exchange *x, struct span bytes)
     } else if (x->parser.upgrade) {
         upgrade(x, rest);
     } else {
-        buf_join(&x->waiting, rest);
+        buf_join(&x->more, rest);
         serve(x);
     }
 }
@@ -434,10 +452,27 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *out)
     *out = uv_buf_init(x->all->bytes, sizeof(x->all->bytes));
 }
 
+/* Behind the request that is being answered more may come: the next one, or the client's end. A
+ * client that only ends its own side still gets its answer, unless whoever keeps it waiting wants
+ * to know. */
+static void read_ahead(struct exchange *x, ssize_t n, const uv_buf_t *in)
+{
+    if (n > 0)
+        buf_add(&x->more, in->base, (size_t)n);
+    if (x->more.len > READ_BYTES || n == UV_EOF)
+        uv_read_stop(x->stream);
+    if (n == UV_EOF)
+        x->keep_alive = false;
+    if (n < 0 && (n != UV_EOF || x->waiting.aborted))
+        end(x);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *in)
 {
     struct exchange *x = stream->data;
-    if (n > 0)
+    if (x->answering)
+        read_ahead(x, n, in);
+    else if (n > 0)
         feed(x, (struct span){in->base, (size_t)n});
     else if (n < 0)
         end(x);
@@ -457,20 +492,21 @@ static void begin(struct exchange *x)
     http_parser_init(&x->parser, HTTP_REQUEST);
     x->parser.data = x;
     uv_timer_start(&x->deadline, too_late, (uint64_t)x->all->gateway->settings.handshake_ms, 0);
-    if (uv_read_start(x->stream, on_alloc, on_read) != 0)
+    int error = uv_read_start(x->stream, on_alloc, on_read);
+    if (error && error != UV_EALREADY)
         end(x);
 }
 
 static void next_request(struct exchange *x)
 {
-    struct buf waiting = x->waiting;
-    x->waiting = (struct buf){0};
+    struct buf more = x->more;
+    x->more = (struct buf){0};
     x->answering = false;
     request_fini(&x->request);
     begin(x);
-    if (waiting.len && !x->closing)
-        feed(x, buf_span(&waiting));
-    buf_fini(&waiting);
+    if (more.len && !x->closing)
+        feed(x, buf_span(&more));
+    buf_fini(&more);
 }
 
 void http_take(struct https *h, uv_stream_t *stream)
@@ -489,13 +525,23 @@ void http_take(struct https *h, uv_stream_t *stream)
 
 /* --- set-up ------------------------------------------------------------------------------- */
 
-struct https *https_new(struct gateway *g, struct websockets *websockets)
+struct https *https_new(struct gateway *g, struct websockets *websockets,
+                        const struct web_route *routes)
 {
     struct https *h = mem_zero(sizeof(*h));
     h->gateway = g;
     h->websockets = websockets;
+    h->routes = routes;
     http_parser_set_max_header_size((uint32_t)g->settings.header_bytes_max);
     return h;
+}
+
+void https_drain(struct https *h)
+{
+    struct exchange *x, *tmp;
+    DL_FOREACH_SAFE (h->exchanges, x, tmp)
+        if (!x->answering)
+            end(x);
 }
 
 void https_end_all(struct https *h)

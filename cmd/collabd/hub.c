@@ -162,20 +162,20 @@ struct parcel {
     const struct catalog *catalog;
     const struct event *event;
     struct span text;
-    struct frame *frames[CODEC_COUNT];
+    struct frame *frames[CODECS_MAX];
 };
 
 static struct frame *parcel_frame(struct parcel *p, const struct codec *codec)
 {
     struct frame **frame = &p->frames[codec->index];
     if (!*frame)
-        *frame = codec->event(p->catalog, p->event, p->text);
-    return frame_ref(*frame);
+        *frame = codec->event(codec, p->catalog, p->event, p->text);
+    return *frame ? frame_ref(*frame) : NULL;
 }
 
 static void parcel_fini(struct parcel *p)
 {
-    for (int i = 0; i < CODEC_COUNT; i++)
+    for (int i = 0; i < CODECS_MAX; i++)
         if (p->frames[i])
             frame_unref(p->frames[i]);
 }

@@ -154,7 +154,7 @@ static void enter(struct joining *j, struct span room)
 {
     struct session *s = j->reply->session;
     struct gateway *g = s->gateway;
-    if (s->closing)
+    if (session_is_closing(s))
         return;
     if (s->seat_count >= g->limits.rooms && !hub_is_in(g->hub, s, room)) {
         refuse_name(j, room, ERROR_TOO_MANY, "in as many rooms as allowed");

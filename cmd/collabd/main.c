@@ -1,6 +1,8 @@
 /* collabd, the gateway: settings, keys, Redis, sockets, the loop, the end. */
+#include "api.h"
 #include "auth.h"
 #include "bus.h"
+#include "caller.h"
 #include "catalog_file.h"
 #include "clock.h"
 #include "embedded.h"
@@ -9,6 +11,7 @@
 #include "log.h"
 #include "node.h"
 #include "outbox.h"
+#include "plain.h"
 #include "room.h"
 #include "session.h"
 #include "status.h"
@@ -31,7 +34,10 @@ struct collabd {
     struct embedded *embedded; /* NULL: a Redis was named */
     struct redis_address redis;
     struct websockets *websockets;
+    struct socketio *socketio;
+    struct engines *engines;
     struct https *https;
+    struct web_route routes[4];
     struct listener *listener; /* NULL once closed */
     uv_prepare_t before_block;
     uv_timer_t tick;
@@ -159,10 +165,11 @@ static void turn_wheel(uv_timer_t *handle)
     wheel_turn(g->wheel, clock_steady_ms());
 }
 
-static void session_fires(struct wheel_timer *timer, void *ctx)
+static void ring_alarm(struct wheel_timer *timer, void *ctx)
 {
+    struct alarm *alarm = (struct alarm *)timer;
     (void)ctx;
-    session_due(timer);
+    alarm->ring(alarm);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
@@ -177,7 +184,8 @@ static void see_goodbye(uv_timer_t *handle)
 {
     struct collabd *d = handle->data;
     bool late = clock_steady_ms() >= d->goodbye_until_ms;
-    if (late || (d->withdrawn && !d->gateway.sessions && !https_count(d->https)))
+    bool all_gone = !d->gateway.sessions && !engines_count(d->engines) && !https_count(d->https);
+    if (late || (d->withdrawn && all_gone))
         uv_stop(&d->loop);
 }
 
@@ -193,9 +201,10 @@ static void say_goodbye(uv_signal_t *handle, int number)
     g->draining = true;
     listen_close(d->listener);
     d->listener = NULL;
-    https_end_all(d->https);
+    https_drain(d->https);
     DL_FOREACH (g->sessions, s)
         session_close(s, CLOSE_RESTART);
+    engines_close_all(d->engines);
     node_withdraw(g->node, node_withdrawn, d);
     d->goodbye_until_ms = clock_steady_ms() + GOODBYE_MS;
     uv_timer_start(&d->goodbye, see_goodbye, 0, GOODBYE_TICK_MS);
@@ -236,19 +245,31 @@ static void set_up_loop(struct collabd *d)
     uv_timer_start(&d->tick, turn_wheel, WHEEL_TICK_MS, WHEEL_TICK_MS);
 }
 
+static void set_up_routes(struct collabd *d)
+{
+    struct web_route *route = d->routes;
+    *route++ = (struct web_route){&plain_site, &d->gateway};
+    *route++ = (struct web_route){&engines_site, d->engines};
+    *route++ = (struct web_route){&api_site, &d->gateway};
+    *route = (struct web_route){0};
+}
+
 static void set_up_stages(struct collabd *d)
 {
     struct gateway *g = &d->gateway;
     struct fault f;
     g->loop = &d->loop;
-    g->wheel = wheel_new(WHEEL_TICK_MS, clock_steady_ms(), session_fires, NULL);
-    g->outboxes = outboxes_new(&g->metrics, session_send);
+    g->wheel = wheel_new(WHEEL_TICK_MS, clock_steady_ms(), ring_alarm, NULL);
+    g->outboxes = outboxes_new(&g->metrics, link_send);
     g->hub = hub_new(g, bus_room_gone, g);
     g->node = node_new(g);
     d->websockets = websockets_new(g, &f);
     if (!d->websockets)
         fail(STATUS_UNREACHABLE, &f);
-    d->https = https_new(g, d->websockets);
+    d->socketio = socketio_new(g, &caller_app);
+    d->engines = engines_new(g, &socketio_user, d->socketio);
+    set_up_routes(d);
+    d->https = https_new(g, d->websockets, d->routes);
     d->listener = listen_open(g, d->https, &f);
     if (!d->listener) {
         embedded_stop(d->embedded);
@@ -266,8 +287,11 @@ static void take_down(struct collabd *d)
 {
     struct gateway *g = &d->gateway;
     node_free(g->node);
+    https_end_all(d->https);
     websockets_free(d->websockets);
     uv_run(&d->loop, UV_RUN_NOWAIT);
+    engines_free(d->engines);
+    socketio_free(d->socketio);
     bus_close(g->bus);
     embedded_stop(d->embedded);
     close_handle((uv_handle_t *)&d->before_block);

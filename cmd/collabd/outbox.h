@@ -1,4 +1,4 @@
-/* What waits to be sent, for each session; and the gathering of it.
+/* What waits to be sent, for each link; and the gathering of it.
  *
  * Order: frames leave in the order in which they were put, each whole; all that gathered during
  * one turn of the loop leaves in one write, just before the loop blocks. Sessions of one room

@@ -1,11 +1,12 @@
 #include "plain.h"
 #include "action.h"
+#include "auth.h"
 #include "clock.h"
-#include "log.h"
+#include "session.h"
 #include <inttypes.h>
 #include <string.h>
 
-enum { REF_BYTES_MAX = 64, LOG_KIND_UNKNOWN = 3 };
+enum { REF_BYTES_MAX = 64 };
 
 /* --- out ---------------------------------------------------------------------------------- */
 
@@ -70,8 +71,10 @@ static void write_event(const struct catalog_envelope *v, const struct event *e,
     buf_char(out, '}');
 }
 
-static struct frame *event_frame(const struct catalog *c, const struct event *e, struct span text)
+static struct frame *event_frame(const struct codec *k, const struct catalog *c,
+                                 const struct event *e, struct span text)
 {
+    (void)k;
     struct buf out = {0};
     if (speaks_events(&c->envelope))
         return frame_text(&text, 1);
@@ -113,9 +116,10 @@ static struct frame *finish(const struct catalog *c, const struct request *r, st
     return frame;
 }
 
-static struct frame *reply_frame(const struct catalog *c, const struct request *r, const char *type,
-                                 const struct json *data)
+static struct frame *reply_frame(const struct codec *k, const struct catalog *c,
+                                 const struct request *r, const char *type, const struct json *data)
 {
+    (void)k;
     if (!type)
         return NULL;
     struct json *message = json_new_object();
@@ -125,9 +129,11 @@ static struct frame *reply_frame(const struct catalog *c, const struct request *
     return finish(c, r, message);
 }
 
-static struct frame *error_frame(const struct catalog *c, const struct request *r,
-                                 enum error_code code, const char *text, const struct json *detail)
+static struct frame *error_frame(const struct codec *k, const struct catalog *c,
+                                 const struct request *r, enum error_code code, const char *text,
+                                 const struct json *detail)
 {
+    (void)k;
     if (!c->notices.error)
         return NULL;
     struct json *message = json_new_object();
@@ -142,12 +148,13 @@ static struct frame *error_frame(const struct catalog *c, const struct request *
     return finish(c, r, message);
 }
 
-static struct frame *close_frame(enum close_code code)
+static struct frame *close_frame(const struct codec *k, enum close_code code)
 {
+    (void)k;
     return frame_close(code, close_reason(code));
 }
 
-const struct codec plain_codec = {
+static const struct codec codec = {
     .index = CODEC_PLAIN,
     .event = event_frame,
     .reply = reply_frame,
@@ -174,18 +181,6 @@ static bool read_ref(struct span message, const char *name, struct request *r)
         return false;
     r->ref = ref;
     return true;
-}
-
-static void refuse_unknown(struct session *s, const struct request *r, struct span type)
-{
-    char message[128];
-    if (s->gateway->catalog->unknown == CATALOG_IGNORE) {
-        log_limited(LOG_KIND_UNKNOWN, LOG_INFO, "%s: unknown message %s left out", s->id,
-                    fault_quote(type));
-        return;
-    }
-    snprintf(message, sizeof(message), "no message has the type %s", fault_quote(type));
-    session_refuse(s, r, ERROR_UNKNOWN_TYPE, message, NULL);
 }
 
 /* A request of the envelope's form. False after refusing it. */
@@ -215,16 +210,109 @@ static bool read_request(struct session *s, struct span text, struct request *r,
     return true;
 }
 
-void plain_receive(struct session *s, struct span text)
+static void receive(struct session *s, struct span text)
 {
     struct request r = {0};
     struct span type;
     s->gateway->metrics.value[M_MESSAGES_IN]++;
-    if (!read_request(s, text, &r, &type))
-        return;
-    r.message = catalog_message(s->gateway->catalog, type);
-    if (r.message)
-        action_do(s, &r);
-    else
-        refuse_unknown(s, &r, type);
+    if (read_request(s, text, &r, &type))
+        action_do(s, type, &r);
 }
+
+/* --- connections -------------------------------------------------------------------------- */
+
+static const struct request unasked;
+
+/* What a client brings along. */
+struct arrival {
+    struct gateway *gateway;
+    struct identity *who; /* the bearer of its token, given to the session; NULL: none came */
+    const char *refused;  /* why a token that came is not valid */
+};
+
+static void *opened(void *arg, struct link *l)
+{
+    struct arrival *a = arg;
+    link_open(a->gateway, l);
+    struct session *s = session_new(a->gateway, &codec, l);
+    if (a->refused) {
+        session_refuse(s, &unasked, ERROR_UNAUTHENTICATED, a->refused, NULL);
+        session_close(s, CLOSE_POLICY);
+    } else if (a->who) {
+        session_identify(s, a->who);
+        a->who = NULL;
+        action_welcome(s, &unasked);
+    }
+    return s;
+}
+
+static void message(void *arg, struct link *l, struct span text, bool binary)
+{
+    (void)l;
+    if (binary)
+        refuse(arg, &unasked, "binary messages are not part of " PROTOCOL_NAME);
+    else
+        receive(arg, text);
+}
+
+static void heard(void *arg)
+{
+    session_heard(arg);
+}
+
+static void writable(void *arg, struct link *l)
+{
+    struct session *s = arg;
+    link_writable(s->gateway, l);
+}
+
+static void broken(void *arg, struct link *l, enum close_code code)
+{
+    (void)l;
+    session_close(arg, code);
+}
+
+static void ended(void *arg, struct link *l)
+{
+    struct session *s = arg;
+    action_goodbye(s);
+    link_shut(s->gateway, l);
+    session_ended(s);
+    session_unref(s);
+}
+
+static const struct receiver receiver = {
+    .opened = opened,
+    .message = message,
+    .heard = heard,
+    .writable = writable,
+    .broken = broken,
+    .ended = ended,
+};
+
+static void upgrade(void *ctx, struct web_upgrade *u)
+{
+    const struct web_request *r = u->request;
+    const struct auth_request ask = {
+        .query = r->query,
+        .authorization = r->headers[WEB_AUTHORIZATION],
+        .protocols = r->headers[WEB_WS_PROTOCOL],
+    };
+    struct arrival a = {.gateway = ctx};
+    struct span token = auth_find(&ask);
+    struct fault f;
+    if (token.len) {
+        a.who = auth_check(a.gateway, token, &f);
+        a.refused = a.who ? NULL : f.text;
+    }
+    if (!u->take(u, &receiver, &a))
+        identity_free(a.who);
+}
+
+static bool leads(void *ctx, struct span path)
+{
+    const struct gateway *g = ctx;
+    return catalog_has_path(g->catalog->endpoints.websocket, path);
+}
+
+const struct web_site plain_site = {.leads = leads, .upgrade = upgrade};

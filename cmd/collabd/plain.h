@@ -3,11 +3,10 @@
 #ifndef PLAIN_H
 #define PLAIN_H
 
-#include "session.h"
+#include "web.h"
 
-extern const struct codec plain_codec;
-
-/* One whole message from the client. */
-void plain_receive(struct session *s, struct span text);
+/* Where WebSockets of the protocol open. A token that came with the request and is not valid is
+ * told on the connection, which is then closed, 1008. ctx: the gateway. */
+extern const struct web_site plain_site;
 
 #endif

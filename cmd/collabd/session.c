@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define SESSION_OF(pointer, member)                                                                \
-    ((struct session *)(void *)((char *)(pointer)-offsetof(struct session, member)))
+static void session_due(struct alarm *alarm);
 
 /* When there is nothing else to look at, a session's time comes this often. */
 static int64_t beat_ms(const struct session *s)
@@ -24,10 +23,9 @@ struct session *session_new(struct gateway *g, const struct codec *codec, struct
     s->refs = 1;
     s->opened_ms = s->heard_ms = clock_steady_ms();
     ident_random(s->id, SESSION_ID_CHARS);
+    s->alarm.ring = session_due;
     DL_APPEND(g->sessions, s);
-    g->metrics.value[M_CONNECTIONS]++;
-    g->metrics.value[M_CONNECTIONS_OPENED]++;
-    wheel_set(g->wheel, &s->timer, s->opened_ms + g->limits.auth_ms);
+    wheel_set(g->wheel, &s->alarm.timer, s->opened_ms + g->limits.auth_ms);
     return s;
 }
 
@@ -35,14 +33,15 @@ void session_ended(struct session *s)
 {
     struct gateway *g = s->gateway;
     s->link = NULL;
-    s->closing = true;
-    wheel_cancel(&s->timer);
-    outbox_fini(g->outboxes, &s->outbox);
+    wheel_cancel(&s->alarm.timer);
     DL_DELETE(g->sessions, s);
-    g->metrics.value[M_CONNECTIONS]--;
-    g->metrics.value[M_CONNECTIONS_CLOSED]++;
     if (s->who)
         g->metrics.value[M_SESSIONS]--;
+}
+
+bool session_is_closing(const struct session *s)
+{
+    return !s->link || s->link->closing;
 }
 
 struct session *session_ref(struct session *s)
@@ -77,7 +76,7 @@ void session_identify(struct session *s, struct identity *who)
         s->gateway->metrics.value[M_SESSIONS]++;
     identity_free(s->who);
     s->who = who;
-    wheel_set(s->gateway->wheel, &s->timer, next_due_ms(s, clock_steady_ms()));
+    wheel_set(s->gateway->wheel, &s->alarm.timer, next_due_ms(s, clock_steady_ms()));
 }
 
 void session_heard(struct session *s)
@@ -85,58 +84,43 @@ void session_heard(struct session *s)
     s->heard_ms = clock_steady_ms();
 }
 
-void session_writable(struct session *s)
-{
-    outbox_wake(s->gateway->outboxes, &s->outbox);
-}
-
 void session_close(struct session *s, enum close_code code)
 {
-    struct outboxes *all = s->gateway->outboxes;
-    if (s->closing)
+    if (session_is_closing(s))
         return;
-    s->closing = true;
     if (code == CLOSE_SLOW)
-        outbox_drop(all, &s->outbox);
-    outbox_put(all, &s->outbox, s->codec->close(code), INT64_MAX);
-    s->link->kind->close(s->link);
+        outbox_drop(s->gateway->outboxes, &s->link->outbox);
+    link_close(s->gateway, s->link, s->codec->close(s->codec, code));
 }
 
 void session_put(struct session *s, struct frame *frame)
 {
-    struct gateway *g = s->gateway;
-    if (s->closing) {
+    if (!frame)
+        return;
+    if (session_is_closing(s)) {
         frame_unref(frame);
         return;
     }
-    if (outbox_put(g->outboxes, &s->outbox, frame, g->settings.outbox_bytes_max))
+    if (link_put(s->gateway, s->link, frame))
         return;
-    g->metrics.value[M_SLOW_CLOSED]++;
+    s->gateway->metrics.value[M_SLOW_CLOSED]++;
     session_close(s, CLOSE_SLOW);
 }
 
 void session_reply(struct session *s, const struct request *r, const char *type,
                    const struct json *data)
 {
-    struct frame *frame = s->codec->reply(s->gateway->catalog, r, type, data);
-    if (frame)
-        session_put(s, frame);
+    session_put(s, s->codec->reply(s->codec, s->gateway->catalog, r, type, data));
 }
 
 void session_refuse(struct session *s, const struct request *r, enum error_code code,
                     const char *message, const struct json *detail)
 {
-    struct frame *frame = s->codec->error(s->gateway->catalog, r, code, message, detail);
+    struct frame *frame = s->codec->error(s->codec, s->gateway->catalog, r, code, message, detail);
     if (!frame)
         return;
     s->gateway->metrics.value[M_ERRORS_OUT]++;
     session_put(s, frame);
-}
-
-bool session_send(struct outbox *box, struct span frames)
-{
-    struct session *s = SESSION_OF(box, outbox);
-    return s->link->kind->send(s->link, frames);
 }
 
 /* What the clock finds wrong with the session; 0: nothing. */
@@ -147,9 +131,10 @@ static enum close_code overdue(const struct session *s, int64_t now_ms)
         return CLOSE_LATE;
     if (s->who->expires_s && clock_wall_ms() / 1000 >= s->who->expires_s)
         return CLOSE_EXPIRED;
-    if (s->outbox.blocked_ms && now_ms - s->outbox.blocked_ms >= set->outbox_ms_max)
+    int64_t blocked_ms = s->link->outbox.blocked_ms;
+    if (blocked_ms && now_ms - blocked_ms >= set->outbox_ms_max)
         return CLOSE_SLOW;
-    if (now_ms - s->heard_ms >= s->gateway->limits.silence_ms)
+    if (s->codec->ping && now_ms - s->heard_ms >= s->gateway->limits.silence_ms)
         return CLOSE_SILENT;
     return 0;
 }
@@ -164,18 +149,20 @@ static void count_overdue(struct metrics *m, enum close_code code)
         m->value[M_AUTH_FAILURES]++;
 }
 
-void session_due(struct wheel_timer *timer)
+static void session_due(struct alarm *alarm)
 {
-    struct session *s = SESSION_OF(timer, timer);
+    struct session *s = (struct session *)(void *)((char *)alarm - offsetof(struct session, alarm));
     int64_t now_ms = clock_steady_ms();
+    if (session_is_closing(s))
+        return;
     enum close_code code = overdue(s, now_ms);
     if (code) {
         count_overdue(&s->gateway->metrics, code);
         session_close(s, code);
         return;
     }
-    outbox_trim(&s->outbox);
-    if (!s->closing)
+    outbox_trim(&s->link->outbox);
+    if (s->codec->ping)
         session_put(s, s->codec->ping());
-    wheel_set(s->gateway->wheel, timer, next_due_ms(s, now_ms));
+    wheel_set(s->gateway->wheel, &alarm->timer, next_due_ms(s, now_ms));
 }

@@ -20,7 +20,8 @@ struct settings {
     char *audience;
     char *issuer;
     int64_t leeway_ms;
-    int stats; /* who may read the statistics: STATS_ALL, STATS_ADMIN */
+    struct opt_list origins; /* of pages that may use Socket.IO's HTTP; "*": any */
+    int stats;               /* who may read the statistics: STATS_ALL, STATS_ADMIN */
     /* limits */
     int64_t connections_max;
     int64_t rooms_max; /* of one client */

@@ -1,9 +1,6 @@
 #include "websocket.h"
-#include "action.h"
 #include "log.h"
 #include "mem.h"
-#include "plain.h"
-#include "session.h"
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,25 +25,24 @@ struct websockets {
     struct socket *arriving; /* the one whose handshake libwebsockets is working on */
 };
 
-/* One connection; its session's link. */
+/* One connection. */
 struct socket {
     struct link link; /* first, so that a link is its socket */
     struct lws *wsi;
-    struct session *session;
-    struct buf message;   /* pieces of the message that is arriving */
-    bool dead;            /* nothing can be written any more */
-    struct identity *who; /* until the session is made */
-    const char *refused;
+    const struct receiver *receiver;
+    void *arg;          /* the receiver's */
+    struct buf message; /* pieces of the message that is arriving */
+    bool dead;          /* nothing can be written any more */
 };
 
-/* --- the session's link ------------------------------------------------------------------- */
+/* --- the link ----------------------------------------------------------------------------- */
 
 static struct socket *socket_of(struct link *l)
 {
     return (struct socket *)l;
 }
 
-static bool link_send(struct link *l, struct span frames)
+static bool write_frames(struct link *l, struct span frames)
 {
     struct socket *k = socket_of(l);
     if (k->dead)
@@ -65,27 +61,15 @@ static bool link_send(struct link *l, struct span frames)
 
 /* The close frame is ours, as all others: on a libuv loop this libwebsockets ends a connection
  * without the one that it was asked to send. The peer's answer ends it; or the time limit. */
-static void link_close(struct link *l)
+static void wind_up(struct link *l)
 {
+    l->closing = true;
     lws_set_timeout(socket_of(l)->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_S);
 }
 
-static const struct link_kind link_kind = {.send = link_send, .close = link_close};
+static const struct link_kind link_kind = {.send = write_frames, .close = wind_up};
 
 /* --- what libwebsockets tells ------------------------------------------------------------- */
-
-static void greet(struct socket *k)
-{
-    static const struct request unasked;
-    if (k->refused) {
-        session_refuse(k->session, &unasked, ERROR_UNAUTHENTICATED, k->refused, NULL);
-        session_close(k->session, CLOSE_POLICY);
-    } else if (k->who) {
-        session_identify(k->session, k->who);
-        k->who = NULL;
-        action_welcome(k->session, &unasked);
-    }
-}
 
 static int established(struct websockets *w, struct lws *wsi)
 {
@@ -95,51 +79,35 @@ static int established(struct websockets *w, struct lws *wsi)
     w->arriving = NULL;
     k->wsi = wsi;
     lws_set_opaque_user_data(wsi, k);
-    k->session = session_new(w->gateway, &plain_codec, &k->link);
-    greet(k);
+    k->arg = k->receiver->opened(k->arg, &k->link);
     return 0;
 }
 
 static void ended(struct socket *k)
 {
-    action_goodbye(k->session);
-    session_ended(k->session);
-    session_unref(k->session);
+    k->receiver->ended(k->arg, &k->link);
     buf_fini(&k->message);
     free(k);
 }
 
-static bool is_utf8(struct span text)
-{
-    for (size_t n; text.len; text = (struct span){text.at + n, text.len - n}) {
-        n = span_utf8(text);
-        if (!n)
-            return false;
-    }
-    return true;
-}
-
 static void take_message(struct socket *k, struct span message)
 {
-    static const struct request unasked;
-    if (lws_frame_is_binary(k->wsi))
-        session_refuse(k->session, &unasked, ERROR_BAD_MESSAGE,
-                       "binary messages are not part of " PROTOCOL_NAME, NULL);
-    else if (!is_utf8(message))
-        session_close(k->session, CLOSE_NOT_UTF8);
+    bool binary = lws_frame_is_binary(k->wsi);
+    if (binary || span_is_utf8(message))
+        k->receiver->message(k->arg, &k->link, message, binary);
     else
-        plain_receive(k->session, message);
+        k->receiver->broken(k->arg, &k->link, CLOSE_NOT_UTF8);
 }
 
 /* A piece of a message: mostly all of it, which is then read where it lies. */
 static void receive(struct websockets *w, struct socket *k, struct span piece)
 {
     bool whole = lws_is_final_fragment(k->wsi);
-    session_heard(k->session);
-    if (k->session->closing)
+    k->receiver->heard(k->arg);
+    if (k->link.closing)
         return;
     if (k->message.len + piece.len > (size_t)w->gateway->limits.message_bytes) {
-        session_close(k->session, CLOSE_TOO_BIG);
+        k->receiver->broken(k->arg, &k->link, CLOSE_TOO_BIG);
         return;
     }
     if (!whole || k->message.len) {
@@ -167,15 +135,15 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_RECEIVE_PONG:
         if (k)
-            session_heard(k->session);
+            k->receiver->heard(k->arg);
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         if (k)
-            session_writable(k->session);
+            k->receiver->writable(k->arg, &k->link);
         return 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         /* Ours was answered, or ours answers the peer's. */
-        return k && k->session->closing ? -1 : 0;
+        return k && k->link.closing ? -1 : 0;
     case LWS_CALLBACK_CLOSED:
         lws_set_opaque_user_data(wsi, NULL);
         if (k)
@@ -237,24 +205,24 @@ static void write_head(struct buf *head, const struct websocket_offer *o)
     buf_join(head, o->early);
 }
 
-void websocket_take(struct websockets *w, int fd, const struct websocket_offer *o,
-                    struct identity *who, const char *refused)
+bool websocket_take(struct websockets *w, int fd, const struct websocket_offer *o,
+                    const struct receiver *receiver, void *arg)
 {
     struct buf head = {0};
     struct socket *k = mem_zero(sizeof(*k));
     k->link.kind = &link_kind;
-    k->who = who;
-    k->refused = refused;
+    k->receiver = receiver;
+    k->arg = arg;
     write_head(&head, o);
     w->arriving = k;
     /* Calls established() before it returns, or fails and closes the socket. */
     lws_adopt_socket_vhost_readbuf(w->vhost, fd, head.at, head.len);
-    if (w->arriving) {
-        identity_free(k->who);
+    bool taken = !w->arriving;
+    if (!taken)
         free(k);
-        w->arriving = NULL;
-    }
+    w->arriving = NULL;
     buf_fini(&head);
+    return taken;
 }
 
 /* --- set-up ------------------------------------------------------------------------------- */

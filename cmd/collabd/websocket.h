@@ -1,10 +1,11 @@
 /* The WebSocket transport (RFC 6455), by libwebsockets: takes over connections whose upgrade
- * request http.c has read, and carries frames. One session a connection. The only user of
- * libwebsockets in the gateway. */
+ * request http.c has read, carries frames, and gives what comes to a receiver, of whatever
+ * protocol it is. The only user of libwebsockets in the gateway. */
 #ifndef WEBSOCKET_H
 #define WEBSOCKET_H
 
 #include "gateway.h"
+#include "link.h"
 
 struct websockets;
 struct websockets *websockets_new(struct gateway *g, struct fault *f);
@@ -21,10 +22,9 @@ struct websocket_offer {
 /* NULL when the offer can be taken; else what is wrong with it. */
 const char *websocket_check(const struct websocket_offer *o);
 
-/* Takes the connected socket over and answers 101. who: the bearer of the token that came with
- * the request, taken over; NULL: none came, so the client must authenticate by a message, unless
- * refused (why a token that came was not valid) is set: then it is told so and closed, 1008. */
-void websocket_take(struct websockets *w, int fd, const struct websocket_offer *o,
-                    struct identity *who, const char *refused);
+/* Takes the connected socket over, answers 101, and calls the receiver's opened() with arg before
+ * it returns. False when it could not; the socket is closed then. */
+bool websocket_take(struct websockets *w, int fd, const struct websocket_offer *o,
+                    const struct receiver *receiver, void *arg);
 
 #endif

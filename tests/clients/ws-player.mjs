@@ -1,6 +1,6 @@
 // ws-player.mjs FIFO DIR: WebSocket clients, by the npm library ws, that do what comes from a FIFO, a
 // command a line. What a client gets it writes to DIR/NAME.heard, a line each, with words in place
-// of what differs from run to run.
+// of what differs from run to run, and without the time of now at the end of a message.
 //
 //   NAME connect URL [OPTION]...
 //     protocol=TEXT         offers a subprotocol; may be repeated
@@ -23,6 +23,7 @@ const [fifo, dir] = process.argv.slice(2);
 const clients = new Map();
 const volatile = [
   [/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/g, (time) => (isNow(time) ? '"NOW"' : time)],
+  [/,"time":"NOW"}$/, "}"],
   [/\((\d+ [a-z]+ ago|in \d+ [a-z]+)\)/, "(...)"],
   [/"connection":"[a-z2-7]{16}"/, '"connection":"ID"'],
 ];

@@ -37,8 +37,10 @@ static void no_close(struct link *l)
 
 static const struct link_kind keeping = {.send = keep, .close = no_close};
 
-static struct frame *whole_text(const struct catalog *c, const struct event *e, struct span text)
+static struct frame *whole_text(const struct codec *k, const struct catalog *c,
+                                const struct event *e, struct span text)
 {
+    (void)k;
     (void)c;
     (void)e;
     struct frame *f = mem_alloc(sizeof(*f) + text.len);
@@ -71,13 +73,15 @@ static const char *room_name(int i)
 
 static void arrive(struct client *c)
 {
-    c->link.kind = &keeping;
+    c->link = (struct link){.kind = &keeping};
+    link_open(&gateway, &c->link);
     c->session = session_new(&gateway, &codec, &c->link);
 }
 
 static void depart(struct client *c)
 {
     hub_leave_all(gateway.hub, c->session);
+    link_shut(&gateway, &c->link);
     session_ended(c->session);
     session_unref(c->session);
 }
@@ -88,7 +92,7 @@ static int set_up(void **state)
     gateway.settings.outbox_bytes_max = 1 << 20;
     gateway.limits.auth_ms = gateway.limits.ping_ms = 1000000;
     gateway.wheel = wheel_new(50, clock_steady_ms(), on_due, NULL);
-    gateway.outboxes = outboxes_new(&gateway.metrics, session_send);
+    gateway.outboxes = outboxes_new(&gateway.metrics, link_send);
     gateway.hub = hub_new(&gateway, room_gone, NULL);
     for (int i = 0; i < CLIENTS; i++)
         arrive(&clients[i]);

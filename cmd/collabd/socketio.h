@@ -1,0 +1,42 @@
+/* Socket.IO 5 (sio.h) over Engine.IO: namespaces, acknowledgements, binary data. Owns the sessions
+ * of its clients, one for each namespace that a client has joined, and their codecs. What is said
+ * in the packets is the application's.
+ *
+ * What the gateway says without being asked is an event, with the event's data for its argument. An
+ * answer is the acknowledgement that a request asked for; where it asked for none, an event too,
+ * if the catalog has a name for it:
+ *
+ *     43ID[{"ok":true,...}]                                 42["subscribed",{...}]
+ *     43ID[{"ok":false,"code":"...","message":"..."}]       42["error",{"code":"...",...}] */
+#ifndef SOCKETIO_H
+#define SOCKETIO_H
+
+#include "engineio.h"
+#include "session.h"
+
+/* What the packets are for. */
+struct socketio_app {
+    /* Who a client is that wants to join. token: as engine_token(); auth: what its CONNECT came
+     * with, an object or empty. NULL with a fault, which the client is told: it may not. */
+    struct identity *(*admit)(struct gateway *g, const char *token, struct span auth,
+                              struct fault *f);
+    /* It has joined; it has left. */
+    void (*joined)(struct session *s, struct span auth);
+    void (*left)(struct session *s);
+    /* An event from it. args: a JSON array, with the event's name first; bytes in it as sio.h has
+     * them. r: to answer by; it has the ref alone. */
+    void (*event)(struct session *s, struct span args, const struct request *r);
+};
+
+struct socketio;
+struct socketio *socketio_new(struct gateway *g, const struct socketio_app *app);
+void socketio_free(struct socketio *all);
+
+/* For engines_new(). ctx: the struct socketio. */
+extern const struct engine_user socketio_user;
+
+/* An event to a session; the acknowledgement of a request that has a ref. args: a JSON array. */
+struct frame *socketio_event(const struct session *s, struct span args);
+struct frame *socketio_ack(const struct session *s, const struct request *r, struct span args);
+
+#endif
