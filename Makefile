@@ -53,6 +53,8 @@ PROGRAMS = $(patsubst cmd/%.c,$(BUILD)/bin/%,$(wildcard cmd/collab-*.c)) \
 	$(if $(GATEWAY),$(BUILD)/bin/collabd)
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
+# Servers that tests of clients talk to, made of the gateway's stages.
+ECHOES = $(patsubst tests/echo/%.c,$(BUILD)/echo/%,$(wildcard tests/echo/*.c))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 NAMES = $(notdir $(PROGRAMS))
 COMPLETIONS = $(NAMES:%=$(BUILD)/completions/bash/%) $(NAMES:%=$(BUILD)/completions/zsh/_%) \
@@ -63,6 +65,7 @@ all: programs $(COMPLETIONS)
 programs: $(PROGRAMS)
 unit-tests: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
+echoes: $(ECHOES)
 benches: $(BENCHES)
 clients: $(LOCKS:tests/clients/%=tests/clients/node_modules/.%)
 
@@ -71,7 +74,8 @@ $(BUILD)/obj/%.o: %.c Makefile | libraries
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $<
 
-$(BUILD)/obj/tests/unit/test_gw_%.o $(BUILD)/obj/tests/fuzz/fuzz_gw_%.o: CPPFLAGS += -Icmd/collabd
+$(BUILD)/obj/tests/unit/test_gw_%.o $(BUILD)/obj/tests/fuzz/fuzz_gw_%.o \
+$(BUILD)/obj/tests/echo/%.o: CPPFLAGS += -Icmd/collabd
 
 $(BUILD)/obj/lib/builtin.o: examples/kanban/catalog.json
 
@@ -100,6 +104,9 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 
 $(BUILD)/unit/test_gw_%: $(BUILD)/obj/tests/unit/test_gw_%.o $(STAGES) $(LIB)
 	$(call link,-lcmocka)
+
+$(BUILD)/echo/%: $(BUILD)/obj/tests/echo/%.o $(STAGES) $(LIB)
+	$(link)
 
 $(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB)
 	$(call link,-fsanitize=fuzzer)
@@ -134,13 +141,13 @@ deps:
 
 check:
 	@tests/deps check
-	$(SUBMAKE) all unit-tests clients
+	$(SUBMAKE) all unit-tests echoes clients
 	$(SUBMAKE) $(FUZZ) fuzzers
 	@BUILD=$(BUILD) tests/run unit fuzz bats
 
 check-san:
 	@tests/deps check
-	$(SUBMAKE) $(SAN) all unit-tests clients
+	$(SUBMAKE) $(SAN) all unit-tests echoes clients
 	@BUILD=$(BUILD)/san tests/run unit bats
 
 fuzz:
@@ -186,8 +193,8 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs unit-tests fuzzers benches clients libraries deps check check-san fuzz lint \
-	flags demo bench bench-peers install clean
+.PHONY: all programs unit-tests fuzzers echoes benches clients libraries deps check check-san \
+	fuzz lint flags demo bench bench-peers install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -177,14 +177,19 @@ static void set_alarm(struct engine *e)
     wheel_set(gateway_of(e)->wheel, &e->alarm.timer, e->over ? 0 : next_look_ms(e));
 }
 
+/* Of a socket that carries nothing. */
+static void drop_socket(struct link *l)
+{
+    struct frame *last = frame_close_silent();
+    l->kind->send(l, (struct span){last->bytes, last->len});
+    l->kind->close(l);
+    frame_unref(last);
+}
+
 static void drop_probe(struct engine *e)
 {
-    static const char close_frame[] = {(char)0x88, 0};
-    struct link *probe = e->probe;
-    if (!probe || probe->closing)
-        return;
-    probe->kind->send(probe, (struct span){close_frame, sizeof(close_frame)});
-    probe->kind->close(probe);
+    if (e->probe && !e->probe->closing)
+        drop_socket(e->probe);
 }
 
 /* No request reaches it from now on; those above are told, and it goes, when its alarm rings. */
@@ -403,15 +408,24 @@ struct arrival {
     struct span token;
 };
 
+/* One too many is of no engine. */
+static struct engine *try_socket(struct engine *e, struct link *l)
+{
+    if (e->socket || e->probe || e->link.closing) {
+        drop_socket(l);
+        return NULL;
+    }
+    e->probe = l;
+    e->probe_until_ms = clock_steady_ms() + UPGRADE_MS;
+    set_alarm(e);
+    return e;
+}
+
 static void *socket_opened(void *arg, struct link *l)
 {
     struct arrival *a = arg;
-    if (a->engine) {
-        a->engine->probe = l;
-        a->engine->probe_until_ms = clock_steady_ms() + UPGRADE_MS;
-        set_alarm(a->engine);
-        return a->engine;
-    }
+    if (a->engine)
+        return try_socket(a->engine, l);
     struct engine *e = engine_new(a->all, a->token);
     e->socket = l;
     greet(e);
@@ -466,7 +480,7 @@ static void socket_heard(void *arg)
 static void socket_writable(void *arg, struct link *l)
 {
     struct engine *e = arg;
-    if (l == e->socket)
+    if (e && l == e->socket)
         link_writable(gateway_of(e), &e->link);
 }
 
@@ -482,6 +496,8 @@ static void socket_broken(void *arg, struct link *l, enum close_code code)
 static void socket_ended(void *arg, struct link *l)
 {
     struct engine *e = arg;
+    if (!e)
+        return;
     if (l == e->probe) {
         e->probe = NULL;
     } else {
@@ -517,9 +533,9 @@ static enum refusal check_known(const struct engine *e, bool upgrading, bool pol
 {
     if (!e)
         return UNKNOWN_SID;
-    if (e->socket || upgrading == polling)
+    if (upgrading == polling || (polling && e->socket))
         return BAD_REQUEST;
-    return upgrading && (e->probe || e->link.closing) ? BAD_REQUEST : TAKEN;
+    return TAKEN;
 }
 
 static enum refusal check_handshake(const struct web_request *r, bool upgrading, bool polling)
