@@ -41,6 +41,7 @@ struct engine {
     struct alarm alarm;        /* when next to look: at the times below */
     int64_t beat_ms;           /* steady: the next ping, or the end of the wait for a pong */
     int64_t probe_until_ms;    /* steady */
+    int32_t ping_ms, pong_ms;  /* from a pong to the next ping; and then to the pong */
     struct link *socket;       /* the WebSocket; NULL: polling */
     struct link *probe;        /* one that is being tried; or NULL */
     struct web_exchange *poll; /* the GET that waits; or NULL */
@@ -285,8 +286,7 @@ static void close_engine(struct engine *e)
 
 static bool has_timed_out(const struct engine *e, int64_t now_ms)
 {
-    int64_t wait_ms = e->pinged ? 0 : gateway_of(e)->settings.socketio_timeout_ms;
-    return now_ms >= e->beat_ms + wait_ms;
+    return now_ms >= e->beat_ms + (e->pinged ? 0 : e->pong_ms);
 }
 
 static void beat(struct engine *e, int64_t now_ms)
@@ -304,7 +304,7 @@ static void beat(struct engine *e, int64_t now_ms)
     outbox_trim(&e->link.outbox);
     link_put(gateway_of(e), &e->link, frame_ref(e->all->ping));
     e->pinged = true;
-    e->beat_ms += gateway_of(e)->settings.socketio_timeout_ms;
+    e->beat_ms += e->pong_ms;
 }
 
 static void take_pong(struct engine *e)
@@ -312,7 +312,7 @@ static void take_pong(struct engine *e)
     if (!e->pinged)
         return;
     e->pinged = false;
-    e->beat_ms = clock_steady_ms() + gateway_of(e)->settings.socketio_ping_ms;
+    e->beat_ms = clock_steady_ms() + e->ping_ms;
     set_alarm(e);
 }
 
@@ -359,6 +359,14 @@ static bool take_packet(struct engine *e, const struct eio_packet *p)
 
 /* --- over a WebSocket ----------------------------------------------------------------------- */
 
+/* A client counts from one ping to the next; the gateway's limit is from one sign of life. */
+static void set_heartbeat(struct engine *e, const struct limits *limits)
+{
+    int64_t pong_ms = limits->silence_ms - limits->ping_ms;
+    e->ping_ms = (int32_t)limits->ping_ms;
+    e->pong_ms = (int32_t)(pong_ms > 0 ? pong_ms : limits->ping_ms);
+}
+
 static struct engine *engine_new(struct engines *all, struct span token)
 {
     struct engine *e = mem_zero(sizeof(*e));
@@ -366,7 +374,8 @@ static struct engine *engine_new(struct engines *all, struct span token)
     e->link.kind = &link_kind;
     e->alarm.ring = ring;
     e->token = token.len ? span_text(token) : NULL;
-    e->beat_ms = clock_steady_ms() + all->gateway->settings.socketio_ping_ms;
+    set_heartbeat(e, &all->gateway->limits);
+    e->beat_ms = clock_steady_ms() + e->ping_ms;
     ident_random(e->sid, SID_CHARS);
     HASH_ADD(hh, all->by_sid, sid, SID_CHARS, e);
     DL_APPEND(all->list, e);
@@ -376,22 +385,21 @@ static struct engine *engine_new(struct engines *all, struct span token)
     return e;
 }
 
-static int64_t payload_bytes_max(const struct settings *set)
+static int64_t payload_bytes_max(const struct gateway *g)
 {
-    return set->message_bytes_max < set->body_bytes_max ? set->message_bytes_max
-                                                        : set->body_bytes_max;
+    int64_t body = g->settings.body_bytes_max;
+    return g->limits.message_bytes < body ? g->limits.message_bytes : body;
 }
 
 /* Says what a server says first, and tells those above. */
 static void greet(struct engine *e)
 {
-    const struct settings *set = &gateway_of(e)->settings;
     const struct eio_handshake h = {
         .sid = e->sid,
         .upgrades = !e->socket,
-        .ping_interval_ms = set->socketio_ping_ms,
-        .ping_timeout_ms = set->socketio_timeout_ms,
-        .payload_bytes_max = payload_bytes_max(set),
+        .ping_interval_ms = e->ping_ms,
+        .ping_timeout_ms = e->pong_ms,
+        .payload_bytes_max = payload_bytes_max(gateway_of(e)),
     };
     struct buf text = {0};
     eio_open_format(&h, &text);
@@ -606,7 +614,7 @@ static void hold_poll(struct engine *e, struct web_exchange *x)
 static void handshake(struct engines *all, struct web_exchange *x)
 {
     const struct gateway *g = all->gateway;
-    if (g->draining || g->metrics.value[M_CONNECTIONS] >= g->settings.connections_max) {
+    if (g->draining || g->metrics.value[M_CONNECTIONS] >= g->limits.connections) {
         answer_error(all, x, 503, FORBIDDEN, "no more connections now");
         return;
     }
@@ -652,7 +660,7 @@ static bool take_payload(struct engine *e, struct span payload)
 static void take_post(struct engine *e, struct web_exchange *x)
 {
     const struct web_request *r = x->request;
-    if (r->body.len > (size_t)payload_bytes_max(&gateway_of(e)->settings)) {
+    if (r->body.len > (size_t)payload_bytes_max(gateway_of(e))) {
         answer_error(e->all, x, 413, BAD_REQUEST, "Payload too large");
         return;
     }

@@ -164,19 +164,22 @@ static void set_up_settings(int argc, char **argv)
         .endpoints = {.socketio = paths},
     };
     gateway.catalog = &catalog;
+    int64_t ping_ms = argc == 3 ? atoi(argv[1]) : 300;
+    int64_t pong_ms = argc == 3 ? atoi(argv[2]) : 200;
     gateway.settings = (struct settings){
         .listen = {&address, 1},
-        .connections_max = 10000,
-        .message_bytes_max = 1000000,
         .body_bytes_max = 1 << 20,
         .header_bytes_max = 1 << 14,
         .outbox_bytes_max = 1 << 20,
         .outbox_ms_max = 30000,
         .handshake_ms = 10000,
+    };
+    gateway.limits = (struct limits){
+        .connections = 10000,
+        .message_bytes = 1000000,
         .auth_ms = 1000,
-        .ping_ms = 30000,
-        .socketio_ping_ms = argc == 3 ? atoi(argv[1]) : 300,
-        .socketio_timeout_ms = argc == 3 ? atoi(argv[2]) : 200,
+        .ping_ms = ping_ms,
+        .silence_ms = ping_ms + pong_ms,
     };
 }
 
