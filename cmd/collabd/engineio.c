@@ -46,8 +46,9 @@ struct engine {
     struct link *probe;        /* one that is being tried; or NULL */
     struct web_exchange *poll; /* the GET that waits; or NULL */
     char *token;
-    bool pinged; /* a pong is due */
-    bool over;   /* it only waits for its sockets to go */
+    bool pinged;  /* a pong is due */
+    bool leaving; /* polling, and all is said but the close */
+    bool over;    /* it only waits for its sockets to go */
     char sid[SID_CHARS + 1];
 };
 
@@ -78,20 +79,10 @@ static struct frame *text_frame(struct span text)
 
 /* --- answers, with the headers of CORS (fetch.spec.whatwg.org, section 3.2) ----------------- */
 
-static bool is_header_text(struct span value)
-{
-    for (size_t i = 0; i < value.len; i++)
-        if ((unsigned char)value.at[i] < ' ' ? value.at[i] != '\t' : value.at[i] == 0x7f)
-            return false;
-    return true;
-}
-
 static bool is_allowed(const struct engines *all, struct span origin)
 {
     const struct opt_list *origins = &all->gateway->settings.origins;
-    if (!origin.len || !is_header_text(origin))
-        return false;
-    for (size_t i = 0; i < origins->count; i++)
+    for (size_t i = 0; origin.len && i < origins->count; i++)
         if (span_is(origin, origins->at[i]) || strcmp(origins->at[i], "*") == 0)
             return true;
     return false;
@@ -111,7 +102,7 @@ static void answer(const struct engines *all, struct web_exchange *x, int status
                    (int)origin.len, origin.at);
     if (headers.len && status == 204)
         buf_text(&headers, "Access-Control-Allow-Methods: GET,POST\r\n");
-    if (headers.len && status == 204 && asked.len && is_header_text(asked))
+    if (headers.len && status == 204 && asked.len)
         buf_printf(&headers, "Access-Control-Allow-Headers: %.*s\r\n", (int)asked.len, asked.at);
     a.headers = headers.at;
     x->answer(x, &a);
@@ -225,10 +216,9 @@ static void engine_free(struct engine *e)
 
 /* --- the link ------------------------------------------------------------------------------- */
 
-/* Puts frames' packets into a payload. Whether a close was among them. */
+/* Puts frames' packets into a payload, but for a close. Whether one was among them. */
 static bool unwrap(struct span frames, struct buf *payload)
 {
-    static const char close_packet[] = {EIO_CLOSE, '\0'};
     struct ws_frame frame = {.opcode = WS_PING};
     size_t missing;
     struct fault f;
@@ -238,11 +228,17 @@ static bool unwrap(struct span frames, struct buf *payload)
             eio_add(payload, frame.payload);
         else if (frame.opcode == WS_BINARY)
             eio_add_binary(payload, frame.payload);
-        else if (frame.opcode == WS_CLOSE)
-            eio_add(payload, span_of(close_packet));
         span_drop(&frames, (size_t)len);
     }
     return frame.opcode == WS_CLOSE;
+}
+
+/* A client goes at once when it is told to, and looks only later at what it was told in the same
+ * answer: so a close is one of its own. */
+static void say_close(struct engine *e)
+{
+    end_poll(e, EIO_CLOSE);
+    bury(e);
 }
 
 static bool send_frames(struct link *l, struct span frames)
@@ -253,20 +249,20 @@ static bool send_frames(struct link *l, struct span frames)
         return e->socket->kind->send(e->socket, frames);
     if (!e->poll)
         return false;
-    bool closed = unwrap(frames, &payload);
-    answer_poll(e, buf_span(&payload));
+    e->leaving |= unwrap(frames, &payload);
+    if (payload.len)
+        answer_poll(e, buf_span(&payload));
+    else
+        say_close(e);
     buf_fini(&payload);
-    if (closed)
-        bury(e);
     return true;
 }
 
-/* A client that polls is told by its next poll, if it comes soon. */
+/* A client that polls is told by its next poll, or when it has upgraded, if that comes soon. */
 static void wind_up(struct link *l)
 {
     struct engine *e = engine_of(l);
     int64_t wait_ms = gateway_of(e)->draining && !e->poll ? 0 : LAST_POLL_MS;
-    drop_probe(e);
     if (e->socket)
         e->socket->kind->close(e->socket);
     else
@@ -331,10 +327,10 @@ static void ring(struct alarm *alarm)
     }
     if (e->probe && now_ms >= e->probe_until_ms)
         drop_probe(e);
-    if (e->link.closing)
-        return;
-    beat(e, now_ms);
-    set_alarm(e);
+    if (!e->link.closing)
+        beat(e, now_ms);
+    if (!e->link.closing || !e->socket)
+        set_alarm(e);
 }
 
 /* --- packets -------------------------------------------------------------------------------- */
@@ -440,13 +436,17 @@ static void *socket_opened(void *arg, struct link *l)
     return e;
 }
 
-/* From now on all goes over the socket that was tried. */
+/* From now on all goes over the socket that was tried; also a close, if it was not yet told. */
 static void upgrade(struct engine *e)
 {
     e->socket = e->probe;
     e->probe = NULL;
     end_poll(e, EIO_NOOP);
     link_writable(gateway_of(e), &e->link);
+    if (e->leaving)
+        drop_socket(e->socket);
+    else if (e->link.closing)
+        e->socket->kind->close(e->socket);
 }
 
 /* While it is being tried, polls are answered at once, so that the client can stop polling. */
@@ -458,7 +458,7 @@ static void take_probe(struct engine *e, struct span message, bool binary)
         e->probe->kind->send(e->probe, (struct span){pong->bytes, pong->len});
         frame_unref(pong);
         end_poll(e, EIO_NOOP);
-    } else if (!binary && span_is(message, "5") && !e->link.closing) {
+    } else if (!binary && span_is(message, "5")) {
         upgrade(e);
     } else {
         drop_probe(e);
@@ -563,8 +563,6 @@ static enum refusal check(struct engines *all, const struct web_request *r, bool
     *e = NULL;
     if (!polling && !span_is(transport, "websocket"))
         return UNKNOWN_TRANSPORT;
-    if (!is_header_text(r->headers[WEB_ORIGIN]))
-        return BAD_REQUEST;
     if (sid.len)
         *e = find(all, sid);
     enum refusal why =
@@ -626,13 +624,14 @@ static void handshake(struct engines *all, struct web_exchange *x)
 static void take_get(struct engine *e, struct web_exchange *x)
 {
     if (e->poll) {
-        end_poll(e, EIO_CLOSE);
-        bury(e);
+        say_close(e);
         refuse(e->all, x, BAD_REQUEST);
         return;
     }
     hold_poll(e, x);
-    if (e->probe && !e->link.outbox.count)
+    if (e->leaving)
+        say_close(e);
+    else if (e->probe && !e->link.outbox.count)
         end_poll(e, EIO_NOOP);
 }
 
@@ -666,8 +665,7 @@ static void take_post(struct engine *e, struct web_exchange *x)
     }
     if (span_is(r->headers[WEB_CONTENT_TYPE], "application/octet-stream") ||
         !take_payload(e, r->body)) {
-        end_poll(e, EIO_CLOSE);
-        bury(e);
+        say_close(e);
         refuse(e->all, x, BAD_REQUEST);
         return;
     }

@@ -129,38 +129,33 @@ struct frame *socketio_ack(const struct session *s, const struct request *r, str
 
 /* --- the codec ------------------------------------------------------------------------------ */
 
-static void add_name(struct buf *out, const char *name)
+static void add_field(struct buf *out, const char *name, struct span text)
 {
-    buf_char(out, out->len ? ',' : '{');
-    json_encode(out, span_of(name));
-    buf_char(out, ':');
+    if (text.len)
+        buf_printf(out, "%s\"%s\":\"%.*s\"", out->len ? "," : "", name, (int)text.len, text.at);
 }
 
-/* What an event says beside its data, under the envelope's names. */
-static void write_meta(const struct catalog_envelope *v, const struct event *e, struct buf *out)
+/* The second argument: what an event says beside its data. */
+static void write_meta(const struct event *e, struct buf *out)
 {
-    const struct {
-        const char *name;
-        struct span text;
-    } fields[] = {{v->id, e->id}, {v->room, e->room}, {v->user, e->user}, {v->time, e->time}};
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (!fields[i].name || !fields[i].text.len)
-            continue;
-        add_name(out, fields[i].name);
-        buf_printf(out, "\"%.*s\"", (int)fields[i].text.len, fields[i].text.at);
-    }
-    if (v->version && e->version >= 0) {
-        add_name(out, v->version);
-        buf_printf(out, "%" PRId64, e->version);
-    }
-    buf_text(out, out->len ? "}" : "{}");
+    struct buf fields = {0};
+    add_field(&fields, "id", e->id);
+    add_field(&fields, "room", e->room);
+    add_field(&fields, "user", e->user);
+    add_field(&fields, "time", e->time);
+    if (e->version >= 0)
+        buf_printf(&fields, "%s\"version\":%" PRId64, fields.len ? "," : "", e->version);
+    buf_text(out, ",{");
+    buf_join(out, buf_span(&fields));
+    buf_char(out, '}');
+    buf_fini(&fields);
 }
 
 /* A client library would end its connection over a name that it keeps for itself. */
 static struct frame *event_frame(const struct codec *k, const struct catalog *c,
                                  const struct event *e, struct span text)
 {
-    struct buf meta = {0}, more = {0};
+    struct buf meta = {0};
     (void)text;
     if (sio_is_reserved(e->type)) {
         log_limited(LOG_KIND_RESERVED, LOG_WARNING,
@@ -168,14 +163,10 @@ static struct frame *event_frame(const struct codec *k, const struct catalog *c,
                     (int)e->type.len, e->type.at);
         return NULL;
     }
-    if (c->socketio.meta) {
-        write_meta(&c->envelope, e, &meta);
-        buf_char(&more, ',');
-        buf_join(&more, buf_span(&meta));
-    }
-    struct frame *frame = event_packet(k, e->type, e->data, buf_span(&more));
+    if (c->socketio.meta)
+        write_meta(e, &meta);
+    struct frame *frame = event_packet(k, e->type, e->data, buf_span(&meta));
     buf_fini(&meta);
-    buf_fini(&more);
     return frame;
 }
 
