@@ -14,9 +14,9 @@ enum { LOG_KIND_UNKNOWN = 3 };
 void action_welcome(struct session *s, const struct request *r)
 {
     const struct limits *limits = &s->gateway->limits;
-    const struct catalog *c = s->gateway->catalog;
+    const struct catalog_notices *notices = session_notices(s);
     join_own_rooms(s);
-    if (!c->notices.ack)
+    if (!notices->ack)
         return;
     struct json *data = json_new_object();
     json_add_text(data, "connection", s->id);
@@ -27,7 +27,7 @@ void action_welcome(struct session *s, const struct request *r)
     json_add_number(heartbeat, "timeout_ms", (double)limits->silence_ms);
     if (s->who->expires_s)
         json_add_number(data, "expires_s", (double)s->who->expires_s);
-    session_reply(s, r, c->notices.ack, data);
+    session_reply(s, r, notices->ack, data);
     json_free(data);
 }
 

@@ -8,6 +8,32 @@
 
 enum { REF_BYTES_MAX = 64 };
 
+/* --- names -------------------------------------------------------------------------------- */
+
+/* Who asks for collab.v1 is spoken to in its own names; all others in those of the catalog. */
+static const struct catalog_envelope v1_envelope = {
+    .type = "type",
+    .data = "data",
+    .id = "id",
+    .room = "room",
+    .rooms = "rooms",
+    .user = "user",
+    .time = "time",
+    .version = "version",
+    .ref = "ref",
+    .errors = CATALOG_ERRORS_TOP,
+};
+static const struct catalog_notices v1_notices = {
+    .ack = "connection.ack",
+    .error = "error",
+    .gap = "gap",
+};
+
+static const struct catalog_envelope *envelope_of(const struct codec *k, const struct catalog *c)
+{
+    return k->index == CODEC_V1 ? &v1_envelope : &c->envelope;
+}
+
 /* --- out ---------------------------------------------------------------------------------- */
 
 /* Whether the catalog calls the fields of an event what the event calls them. */
@@ -74,11 +100,11 @@ static void write_event(const struct catalog_envelope *v, const struct event *e,
 static struct frame *event_frame(const struct codec *k, const struct catalog *c,
                                  const struct event *e, struct span text)
 {
-    (void)k;
+    const struct catalog_envelope *v = envelope_of(k, c);
     struct buf out = {0};
-    if (speaks_events(&c->envelope))
+    if (v == &v1_envelope || speaks_events(v))
         return frame_text(&text, 1);
-    write_event(&c->envelope, e, &out);
+    write_event(v, e, &out);
     struct span whole = buf_span(&out);
     struct frame *frame = frame_text(&whole, 1);
     buf_fini(&out);
@@ -102,12 +128,13 @@ static void add_time(struct json *message, const struct catalog_envelope *v)
     json_add_text(message, v->time, now);
 }
 
-static struct frame *finish(const struct catalog *c, const struct request *r, struct json *message)
+static struct frame *finish(const struct catalog_envelope *v, const struct request *r,
+                            struct json *message)
 {
     struct buf text = {0};
-    if (r->ref.len && c->envelope.ref)
-        json_add_raw(message, c->envelope.ref, r->ref);
-    add_time(message, &c->envelope);
+    if (r->ref.len && v->ref)
+        json_add_raw(message, v->ref, r->ref);
+    add_time(message, v);
     json_write(message, &text);
     json_free(message);
     struct span part = buf_span(&text);
@@ -119,33 +146,34 @@ static struct frame *finish(const struct catalog *c, const struct request *r, st
 static struct frame *reply_frame(const struct codec *k, const struct catalog *c,
                                  const struct request *r, const char *type, const struct json *data)
 {
-    (void)k;
+    const struct catalog_envelope *v = envelope_of(k, c);
     if (!type)
         return NULL;
     struct json *message = json_new_object();
-    json_add_text(message, c->envelope.type, type);
+    json_add_text(message, v->type, type);
     if (data)
-        add_document(message, c->envelope.data, data);
-    return finish(c, r, message);
+        add_document(message, v->data, data);
+    return finish(v, r, message);
 }
 
 static struct frame *error_frame(const struct codec *k, const struct catalog *c,
                                  const struct request *r, enum error_code code, const char *text,
                                  const struct json *detail)
 {
-    (void)k;
-    if (!c->notices.error)
+    const struct catalog_envelope *v = envelope_of(k, c);
+    const char *type = k->notices ? k->notices->error : c->notices.error;
+    if (!type)
         return NULL;
     struct json *message = json_new_object();
-    json_add_text(message, c->envelope.type, c->notices.error);
+    json_add_text(message, v->type, type);
     struct json *at = message;
-    if (c->envelope.errors == CATALOG_ERRORS_DATA)
-        at = json_add_object(message, c->envelope.data);
+    if (v->errors == CATALOG_ERRORS_DATA)
+        at = json_add_object(message, v->data);
     json_add_text(at, "code", error_name(code));
     json_add_text(at, "message", text);
     if (detail)
-        add_document(at, at == message ? c->envelope.data : "detail", detail);
-    return finish(c, r, message);
+        add_document(at, at == message ? v->data : "detail", detail);
+    return finish(v, r, message);
 }
 
 static struct frame *close_frame(const struct codec *k, enum close_code code)
@@ -154,14 +182,13 @@ static struct frame *close_frame(const struct codec *k, enum close_code code)
     return frame_close(code, close_reason(code));
 }
 
-static const struct codec codec = {
-    .index = CODEC_PLAIN,
-    .event = event_frame,
-    .reply = reply_frame,
-    .error = error_frame,
-    .ping = frame_ping,
-    .close = close_frame,
-};
+#define CODEC(number, names)                                                                       \
+    {                                                                                              \
+        .index = number, .notices = names, .event = event_frame, .reply = reply_frame,             \
+        .error = error_frame, .ping = frame_ping, .close = close_frame,                            \
+    }
+static const struct codec codec = CODEC(CODEC_PLAIN, NULL);
+static const struct codec v1_codec = CODEC(CODEC_V1, &v1_notices);
 
 /* --- in ----------------------------------------------------------------------------------- */
 
@@ -186,7 +213,7 @@ static bool read_ref(struct span message, const char *name, struct request *r)
 /* A request of the envelope's form. False after refusing it. */
 static bool read_request(struct session *s, struct span text, struct request *r, struct span *type)
 {
-    const struct catalog_envelope *v = &s->gateway->catalog->envelope;
+    const struct catalog_envelope *v = envelope_of(s->codec, s->gateway->catalog);
     struct fault f;
     if (json_check(text, &f) != 0) {
         refuse(s, r, f.text);
@@ -228,13 +255,14 @@ struct arrival {
     struct gateway *gateway;
     struct identity *who; /* the bearer of its token, given to the session; NULL: none came */
     const char *refused;  /* why a token that came is not valid */
+    const struct codec *codec;
 };
 
 static void *opened(void *arg, struct link *l)
 {
     struct arrival *a = arg;
     link_open(a->gateway, l);
-    struct session *s = session_new(a->gateway, &codec, l);
+    struct session *s = session_new(a->gateway, a->codec, l);
     if (a->refused) {
         session_refuse(s, &unasked, ERROR_UNAUTHENTICATED, a->refused, NULL);
         session_close(s, CLOSE_POLICY);
@@ -298,9 +326,11 @@ static void upgrade(void *ctx, struct web_upgrade *u)
         .authorization = r->headers[WEB_AUTHORIZATION],
         .protocols = r->headers[WEB_WS_PROTOCOL],
     };
-    struct arrival a = {.gateway = ctx};
+    struct arrival a = {.gateway = ctx, .codec = &codec};
     struct span token = auth_find(&ask);
     struct fault f;
+    if (web_lists(ask.protocols, PROTOCOL_NAME))
+        a.codec = &v1_codec;
     if (token.len) {
         a.who = auth_check(a.gateway, token, &f);
         a.refused = a.who ? NULL : f.text;

@@ -79,6 +79,11 @@ void session_identify(struct session *s, struct identity *who)
     wheel_set(s->gateway->wheel, &s->alarm.timer, next_due_ms(s, clock_steady_ms()));
 }
 
+const struct catalog_notices *session_notices(const struct session *s)
+{
+    return s->codec->notices ? s->codec->notices : &s->gateway->catalog->notices;
+}
+
 void session_heard(struct session *s)
 {
     s->heard_ms = clock_steady_ms();

@@ -25,7 +25,8 @@ struct request {
 /* How the client's protocol writes what we tell it, in the names of the catalog. Each returns a
  * frame, or NULL where there is nothing to be said. */
 struct codec {
-    int index; /* among all codecs, below CODECS_MAX */
+    int index;                             /* among all codecs, below CODECS_MAX */
+    const struct catalog_notices *notices; /* what notices are called; NULL: as in the catalog */
     struct frame *(*event)(const struct codec *k, const struct catalog *c, const struct event *e,
                            struct span text);
     /* type: of a notice, or of the reply to r; NULL: only who waits for a reply gets it */
@@ -36,7 +37,8 @@ struct codec {
     struct frame *(*ping)(void); /* NULL: the link has a heartbeat of its own */
     struct frame *(*close)(const struct codec *k, enum close_code code);
 };
-enum { CODEC_PLAIN, CODEC_SOCKETIO, CODECS_MAX = 32 }; /* from CODEC_SOCKETIO one a namespace */
+/* From CODEC_SOCKETIO on, one a namespace. */
+enum { CODEC_PLAIN, CODEC_V1, CODEC_SOCKETIO, CODECS_MAX = 32 };
 
 struct seat; /* hub.h: one room that the session is in */
 
@@ -65,6 +67,9 @@ void session_ended(struct session *s);
 bool session_is_closing(const struct session *s);
 struct session *session_ref(struct session *s);
 void session_unref(struct session *s);
+
+/* What notices to this client are called. */
+const struct catalog_notices *session_notices(const struct session *s);
 
 /* Takes who over, as the session's identity or in place of the one it had. */
 void session_identify(struct session *s, struct identity *who);

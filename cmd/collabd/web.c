@@ -22,3 +22,19 @@ struct span web_query(struct span query, const char *name)
     }
     return (struct span){0};
 }
+
+bool web_lists(struct span list, const char *wanted)
+{
+    while (list.len) {
+        const char *comma = memchr(list.at, ',', list.len);
+        size_t len = comma ? (size_t)(comma - list.at) : list.len;
+        struct span item = {list.at, len};
+        while (item.len && item.at[0] == ' ')
+            item = (struct span){item.at + 1, item.len - 1};
+        if (span_is(item, wanted))
+            return true;
+        len += comma ? 1 : 0;
+        list = (struct span){list.at + len, list.len - len};
+    }
+    return false;
+}

@@ -72,6 +72,9 @@ struct web_route {
     void *ctx;
 };
 
+/* Whether a header's list, split at commas, has that item. */
+bool web_lists(struct span list, const char *wanted);
+
 /* The value that a query gives a name, as it stands there; empty when it gives none. */
 struct span web_query(struct span query, const char *name);
 

@@ -1,6 +1,7 @@
 #include "websocket.h"
 #include "log.h"
 #include "mem.h"
+#include "web.h"
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,23 +174,6 @@ const char *websocket_check(const struct websocket_offer *o)
     return NULL;
 }
 
-static bool offers_protocol(struct span list)
-{
-    static const char name[] = PROTOCOL_NAME;
-    while (list.len) {
-        const char *comma = memchr(list.at, ',', list.len);
-        size_t len = comma ? (size_t)(comma - list.at) : list.len;
-        struct span item = {list.at, len};
-        while (item.len && item.at[0] == ' ')
-            item = (struct span){item.at + 1, item.len - 1};
-        if (span_is(item, name))
-            return true;
-        len += comma ? 1 : 0;
-        list = (struct span){list.at + len, list.len - len};
-    }
-    return false;
-}
-
 /* libwebsockets reads a request of our own making, of what is needed: it would refuse a list of
  * subprotocols of more than 127 bytes, and a token among them is longer. */
 static void write_head(struct buf *head, const struct websocket_offer *o)
@@ -199,7 +183,7 @@ static void write_head(struct buf *head, const struct websocket_offer *o)
                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                "Sec-WebSocket-Key: %.*s\r\n",
                (int)o->key.len, o->key.at);
-    if (offers_protocol(o->protocols))
+    if (web_lists(o->protocols, PROTOCOL_NAME))
         buf_text(head, "Sec-WebSocket-Protocol: " PROTOCOL_NAME "\r\n");
     buf_text(head, "\r\n");
     buf_join(head, o->early);
