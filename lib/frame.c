@@ -16,7 +16,7 @@ enum { HEADER_BYTES_MAX = 10 };
 
 static union {
     struct frame frame;
-    char space[sizeof(struct frame) + 2];
+    char space[sizeof(struct frame) + 3];
 } ping;
 
 /* Writes a frame's header. Returns its length. */
@@ -107,9 +107,10 @@ struct frame *frame_close_silent(void)
 
 struct frame *frame_ping(void)
 {
-    ping.frame.len = 2;
+    ping.frame.len = 3;
     ping.frame.bytes[0] = (char)FIN_PING;
-    ping.frame.bytes[1] = 0;
+    ping.frame.bytes[1] = 1;
+    ping.frame.bytes[2] = '.';
     return &ping.frame;
 }
 

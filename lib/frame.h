@@ -22,7 +22,8 @@ void frame_add_text(struct buf *out, struct span text);
 void frame_add_binary(struct buf *out, struct span bytes);
 struct frame *frame_join(struct span frames);
 
-/* A WebSocket ping with no payload (section 5.5.2): one for all, never freed. */
+/* A WebSocket ping with a payload of one byte (section 5.5.2): one for all, never freed. Of a pong
+ * without any libwebsockets 4.1 does not tell. */
 struct frame *frame_ping(void);
 
 /* A WebSocket close (section 5.5.1) with a reason of at most 123 bytes; one that gives none. */

@@ -89,12 +89,12 @@ static void the_ping_lasts(void **state)
     struct frame *f = frame_ping();
 
     (void)state;
-    assert_int_equal(f->len, 2);
-    assert_memory_equal(f->bytes, "\x89\x00", 2);
+    assert_int_equal(f->len, 3);
+    assert_memory_equal(f->bytes, "\x89\x01.", 3);
     for (int i = 0; i < 3; i++)
         frame_unref(f);
     assert_ptr_equal(frame_ref(f), frame_ping());
-    assert_memory_equal(f->bytes, "\x89\x00", 2);
+    assert_memory_equal(f->bytes, "\x89\x01.", 3);
 }
 
 int main(void)
