@@ -164,62 +164,71 @@ void sio_attachments_fini(struct sio_attachments *a)
     a->count = 0;
 }
 
+/* An array or object that is being copied. */
+struct level {
+    struct json_walk rest;
+    bool is_object;
+    bool begun; /* something of it was written */
+};
+
 /* Copying a value, with some of its objects in another form. */
 struct swap {
     /* 1: it was written; 0: it is none of those; -1: the whole can't be done. */
     int (*object)(struct swap *s, struct span object);
     struct buf *out;
     struct sio_attachments *attachments;
+    struct level levels[JSON_DEPTH]; /* as deep as json_check() lets a value be */
+    int depth;
 };
 
-static int copy(struct swap *s, struct span value);
-
-static int copy_members(struct swap *s, struct span object)
-{
-    struct json_walk w = json_walk(object);
-    struct span key, value;
-
-    buf_char(s->out, '{');
-    for (bool first = true; json_next_member(&w, &key, &value); first = false) {
-        if (!first)
-            buf_char(s->out, ',');
-        buf_join(s->out, key);
-        buf_char(s->out, ':');
-        if (copy(s, value) != 0)
-            return -1;
-    }
-    buf_char(s->out, '}');
-    return 0;
-}
-
-static int copy_elements(struct swap *s, struct span array)
-{
-    struct json_walk w = json_walk(array);
-    struct span value;
-
-    buf_char(s->out, '[');
-    for (bool first = true; json_next_element(&w, &value); first = false) {
-        if (!first)
-            buf_char(s->out, ',');
-        if (copy(s, value) != 0)
-            return -1;
-    }
-    buf_char(s->out, ']');
-    return 0;
-}
-
-/* As deep as json_check() lets a value be. */
-static int copy(struct swap *s, struct span value)
+/* Writes a value; of one that goes on inside, the beginning, and that is the innermost level. */
+static int begin(struct swap *s, struct span value)
 {
     enum json_type type = json_type(value);
 
-    if (type == JSON_ARRAY)
-        return copy_elements(s, value);
     if (type == JSON_OBJECT) {
         int swapped = s->object(s, value);
-        return swapped == 0 ? copy_members(s, value) : swapped > 0 ? 0 : -1;
+        if (swapped != 0)
+            return swapped > 0 ? 0 : -1;
+    } else if (type != JSON_ARRAY) {
+        buf_join(s->out, value);
+        return 0;
     }
-    buf_join(s->out, value);
+    s->levels[s->depth++] = (struct level){json_walk(value), type == JSON_OBJECT, false};
+    buf_char(s->out, type == JSON_OBJECT ? '{' : '[');
+    return 0;
+}
+
+/* The next value of the innermost level, after writing what stands before it; or the level's end.
+ */
+static bool next(struct swap *s, struct span *value)
+{
+    struct level *l = &s->levels[s->depth - 1];
+    struct span key = {0};
+
+    if (l->is_object ? !json_next_member(&l->rest, &key, value)
+                     : !json_next_element(&l->rest, value)) {
+        buf_char(s->out, l->is_object ? '}' : ']');
+        s->depth--;
+        return false;
+    }
+    if (l->begun)
+        buf_char(s->out, ',');
+    l->begun = true;
+    if (l->is_object) {
+        buf_join(s->out, key);
+        buf_char(s->out, ':');
+    }
+    return true;
+}
+
+static int copy(struct swap *s, struct span value)
+{
+    if (begin(s, value) != 0)
+        return -1;
+    while (s->depth > 0)
+        if (next(s, &value) && begin(s, value) != 0)
+            return -1;
     return 0;
 }
 
@@ -246,7 +255,7 @@ static int fill_object(struct swap *s, struct span object)
 
 int sio_fill(struct span value, const struct sio_attachments *a, struct buf *out, struct fault *f)
 {
-    struct swap s = {fill_object, out, (struct sio_attachments *)a};
+    struct swap s = {.object = fill_object, .out = out, .attachments = (struct sio_attachments *)a};
 
     return copy(&s, value) == 0 ? 0 : fault_set(f, "a placeholder stands for no attachment");
 }
@@ -288,11 +297,12 @@ static int lift_object(struct swap *s, struct span object)
 
 bool sio_lift(struct span value, struct buf *out, struct sio_attachments *a)
 {
-    struct swap s = {lift_object, out, a};
+    struct swap s;
     size_t len = out->len;
 
     if (!holds(value, BINARY_KEY))
         return false;
+    s = (struct swap){.object = lift_object, .out = out, .attachments = a};
     if (copy(&s, value) == 0 && a->count > 0)
         return true;
     sio_attachments_fini(a);

@@ -104,7 +104,7 @@ check() # NAME [URL]
 
 @test "the modules by themselves: arguments, bytes and acknowledgements as they were sent" {
     local url
-    start echo "$BUILD/echo/eio-echo" 25000 20000
+    start echo "$BUILD/echo/eio-echo" 25s 20s
     wait_for_line "$BATS_TEST_TMPDIR/echo.out" ready
     url=$(sed -n 's/^ready //p' "$BATS_TEST_TMPDIR/echo.out")
     check echo "$url"

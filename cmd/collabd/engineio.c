@@ -4,7 +4,6 @@
 #include "clock.h"
 #include "eio.h"
 #include "ident.h"
-#include "log.h"
 #include "mem.h"
 #include "ws.h"
 #include <assert.h>

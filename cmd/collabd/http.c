@@ -198,7 +198,7 @@ static void abort_waiting(struct exchange *x)
     if (!aborted)
         return;
     aborted(x->waiting.arg);
-    let_go(x);
+    x->holders--; /* libuv's handles are being closed, and hold it until then */
 }
 
 /* --- a whole request ---------------------------------------------------------------------- */

@@ -6,13 +6,14 @@
  *                   says "message" again as "message-back", acknowledges "message-with-ack" with
  *                   its arguments, and on "go" tells the client to go
  *
- * It pings every 300 ms and waits 200 ms for the answer, or as its two arguments say. */
+ * It pings every 300 ms and waits 200 ms for the answer, or as its two arguments say (25s 20s). */
 #include "catalog.h"
 #include "clock.h"
 #include "engineio.h"
 #include "http.h"
 #include "listen.h"
 #include "mem.h"
+#include "num.h"
 #include "socketio.h"
 #include <signal.h>
 #include <stdio.h>
@@ -154,6 +155,16 @@ static void stop(uv_signal_t *handle, int number)
     uv_stop(handle->loop);
 }
 
+static int64_t time_of(const char *text)
+{
+    int64_t ms;
+    struct fault f;
+    if (num_parse_ms(span_of(text), 1, 3600 * 1000, &ms, &f) == 0)
+        return ms;
+    fprintf(stderr, "eio-echo: %s: %s\n", text, f.text);
+    exit(2);
+}
+
 static void set_up_settings(int argc, char **argv)
 {
     static char *address = "127.0.0.1:0";
@@ -164,8 +175,8 @@ static void set_up_settings(int argc, char **argv)
         .endpoints = {.socketio = paths},
     };
     gateway.catalog = &catalog;
-    int64_t ping_ms = argc == 3 ? atoi(argv[1]) : 300;
-    int64_t pong_ms = argc == 3 ? atoi(argv[2]) : 200;
+    int64_t ping_ms = argc == 3 ? time_of(argv[1]) : 300;
+    int64_t pong_ms = argc == 3 ? time_of(argv[2]) : 200;
     gateway.settings = (struct settings){
         .listen = {&address, 1},
         .body_bytes_max = 1 << 20,
