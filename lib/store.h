@@ -5,6 +5,7 @@
 #define STORE_H
 
 #include "event.h"
+#include "place.h"
 #include "redis.h"
 
 struct store_hooks {
@@ -29,12 +30,86 @@ enum store_result {
     STORE_DONE,
     STORE_UNAVAILABLE, /* Redis was not reached, or lost before it answered */
     STORE_REFUSED,     /* Redis said no; why has its words */
+    STORE_CONFLICT,    /* of store_append() alone: the entity has another version by now */
 };
 
 /* Publishes one copy of e to each of its rooms (one at least), in order, in one go. done (may be
  * NULL) is called once, when all are answered. e->time is set by the caller. */
 typedef void store_done(void *arg, enum store_result result, const char *why);
 void store_publish(struct store *s, const struct event *e, store_done *done, void *arg);
+
+/* What an event does to the version of its entity, and what becomes of one that was based on
+ * another version than the current. Of a MERGE, it is taken if none of its fields was changed
+ * since. */
+enum store_version { STORE_UNVERSIONED, STORE_START, STORE_NEXT, STORE_SAME, STORE_END };
+enum store_conflict { STORE_REJECT, STORE_LAST, STORE_MERGE };
+
+enum { STORE_FIELDS_MAX = 64 };
+
+/* How an event is to be kept. */
+struct store_terms {
+    struct {
+        int64_t length;       /* events that the room keeps; 0: none, this one is only published */
+        int64_t age_ms;       /* and for how long */
+    } rooms[EVENT_ROOMS_MAX]; /* as the event's */
+    struct span key;          /* who publishes again under it gets the receipt of the first time */
+    struct span entity;       /* empty: it has none */
+    enum store_version version;
+    enum store_conflict conflict;
+    int64_t expect;                       /* the version that it was based on; -1: any */
+    struct span fields[STORE_FIELDS_MAX]; /* that it changes, for merging */
+    int field_count;                      /* 0: unknown, so it can't be merged */
+};
+
+/* What became of it; gone after the call. */
+struct store_receipt {
+    bool again;                       /* it had been published under its key before */
+    struct span ids[EVENT_ROOMS_MAX]; /* by room; empty: not kept there */
+    int id_count;
+    int64_t version;  /* that it got, or in a conflict the current one; -1: none */
+    struct span last; /* in a conflict: the event that made it so; empty when it isn't kept */
+};
+
+/* Publishes e to each of its rooms and keeps it there, each copy with its id. An event with an
+ * entity goes to all its rooms or to none; one without, to each room by itself. receipt is NULL
+ * when the result is STORE_UNAVAILABLE or STORE_REFUSED. done may be NULL. */
+typedef void store_appended(void *arg, enum store_result result,
+                            const struct store_receipt *receipt, const char *why);
+void store_append(struct store *s, const struct event *e, const struct store_terms *terms,
+                  store_appended *done, void *arg);
+
+/* A part of a room's history: what stands there from a place on, in that order or backwards. */
+struct store_entry {
+    struct place place;
+    struct span text; /* the event, with its id */
+    int64_t kept_ms;  /* wall clock of who published it */
+};
+struct store_page {
+    struct span room;
+    const struct store_entry *entries; /* these are gone after the call */
+    size_t count;
+};
+enum store_order { STORE_OLDEST_FIRST, STORE_NEWEST_FIRST };
+struct store_stretch {
+    struct place first, last; /* of what is wanted, both included */
+    size_t most;              /* entries */
+    enum store_order order;
+};
+extern const struct place store_beginning, store_end;
+
+/* page is NULL unless the result is STORE_DONE. */
+typedef void store_read_done(void *arg, enum store_result result, const struct store_page *page,
+                             const char *why);
+void store_read(struct store *s, struct span room, const struct store_stretch *stretch,
+                store_read_done *done, void *arg);
+
+/* Calls each for every room that has a history and matches the pattern, in no order, then done. */
+typedef void store_room(void *arg, struct span room);
+void store_histories(struct store *s, struct span pattern, store_room *each, store_done *done,
+                     void *arg);
+
+/* Puts the scripts that publish into Redis, for programs in other languages. */
+void store_scripts_put(struct store *s);
 
 /* Starts and stops listening to rooms, or to all rooms that match a pattern of room.h. The last
  * call for a room counts. While down these do nothing. However many patterns and rooms a copy was

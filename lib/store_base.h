@@ -11,8 +11,15 @@
 #define NODE_KEY      "collab:node:"
 #define NODES_KEY     "collab:nodes"
 #define CATALOG_KEY   "collab:catalog"
+#define SCRIPTS_KEY   "collab:scripts"
 
-enum { STORE_PROBE_CHARS = 16 };
+/* These hold a room, or an entity, in braces: what is in one script stays together. */
+#define HISTORY_KEY "collab:history:"
+#define EPOCH_KEY   "collab:epoch:"
+#define ONCE_KEY    "collab:once:"
+#define ENTITY_KEY  "collab:entity:"
+
+enum { STORE_PROBE_CHARS = 16, STORE_SERVER_CHARS = 40 };
 
 struct ask;
 struct pattern;
@@ -40,9 +47,34 @@ struct store {
     bool heard;       /* anything subscribed to, since the probe was last looked after */
     int probe_turns;  /* of the timer since then */
 
+    char server[STORE_SERVER_CHARS + 1]; /* which run of which Redis; "-": it doesn't say */
+    bool server_known, probe_listened;   /* since the connection was made */
+    bool scripts_loaded;
+
     struct buf name; /* for one call */
     struct buf text;
 };
+
+/* The words of a command, being put together. */
+enum { STORE_WORDS_MAX = 256 };
+struct store_words {
+    struct buf text;
+    size_t ends[STORE_WORDS_MAX];
+    int count;
+};
+void store_word(struct store_words *w, struct span word);
+void store_word_end(struct store_words *w); /* of what was added to w->text */
+void store_word_number(struct store_words *w, int64_t number);
+/* A name with what it is about in braces, so that on a cluster all of that stays together. */
+void store_word_key(struct store_words *w, const char *prefix, struct span about);
+struct span store_word_at(const struct store_words *w, int i);
+
+enum store_script { SCRIPT_APPEND, SCRIPT_PUBLISH, SCRIPT_COUNT };
+
+/* Runs a script, taking over its words, of which the first is the number of keys. Redis gets the
+ * text only when it hasn't got it. */
+void store_script(struct store *s, enum store_script script, reply_fn *fn, void *arg,
+                  struct store_words *w);
 
 /* A name made of a prefix and what follows it; good until the next call. */
 struct span store_name(struct store *s, const char *prefix, struct span rest);

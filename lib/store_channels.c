@@ -302,6 +302,15 @@ static void reset(struct store *s, const struct reply *r)
     redis_reset(s->redis, f.text);
 }
 
+static void rise(struct store *s)
+{
+    if (!s->server_known || !s->probe_listened || s->closed)
+        return;
+    s->up = true;
+    s->told_down = false;
+    s->hooks->up(s->ctx);
+}
+
 static void on_probe_channel(void *arg, const struct reply *r)
 {
     struct store *s = arg;
@@ -312,17 +321,36 @@ static void on_probe_channel(void *arg, const struct reply *r)
         reset(s, r);
         return;
     }
-    s->up = true;
-    s->told_down = false;
-    s->hooks->up(s->ctx);
+    s->probe_listened = true;
+    rise(s);
+}
+
+/* The run_id of INFO; what has no right to INFO shares an epoch with others of its kind. */
+static void on_server(void *arg, const struct reply *r)
+{
+    static const char mark[] = "run_id:";
+    struct store *s = arg;
+
+    if (r == NULL)
+        return;
+    struct span text = reply_text(r);
+    const char *at = memmem(text.at, text.len, mark, sizeof(mark) - 1);
+    snprintf(s->server, sizeof(s->server), "-");
+    if (reply_kind(r) == REPLY_TEXT && at != NULL)
+        snprintf(s->server, sizeof(s->server), "%.*s", STORE_SERVER_CHARS, at + sizeof(mark) - 1);
+    s->server_known = true;
+    rise(s);
 }
 
 static void on_up(void *ctx)
 {
     struct store *s = ctx;
     struct span subscribe[] = {span_of("SUBSCRIBE"), span_of(s->probe)};
+    struct span info[] = {span_of("INFO"), span_of("server")};
 
+    s->server_known = s->probe_listened = s->scripts_loaded = false;
     redis_subscription(s->redis, on_probe_channel, s, 2, subscribe);
+    redis_command(s->redis, on_server, s, 2, info);
 }
 
 static void on_down(void *ctx, const char *why)

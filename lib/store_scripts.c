@@ -1,0 +1,155 @@
+#include "mem.h"
+#include "store_base.h"
+#include <assert.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The assembler runs at the root of the tree. What appends is a script of its own, and a function
+ * of the one for all other cases, which takes twice as long. */
+__asm__(".pushsection .rodata\n"
+        "store_script_append:\n"
+        ".ascii \"local history, epochs = KEYS[1], KEYS[2]\\n\"\n"
+        ".ascii \"local text, length, age, now, channel = unpack(ARGV)\\n\"\n"
+        ".incbin \"lib/append.lua\"\n"
+        ".byte 0\n"
+        "store_script_publish:\n"
+        ".ascii \"local function append(history, epochs, text, length, age, now, channel)\\n\"\n"
+        ".incbin \"lib/append.lua\"\n"
+        ".ascii \"end\\n\"\n"
+        ".incbin \"lib/publish.lua\"\n"
+        ".byte 0\n"
+        ".popsection\n");
+
+extern const char store_script_append[], store_script_publish[];
+
+enum { SHA_CHARS = 40 };
+
+static const struct {
+    const char *name;
+    const char *text;
+} scripts[SCRIPT_COUNT] = {
+    [SCRIPT_APPEND] = {"append", store_script_append},
+    [SCRIPT_PUBLISH] = {"publish", store_script_publish},
+};
+
+/* What Redis calls a script. */
+static struct span digest(enum store_script script)
+{
+    static char digests[SCRIPT_COUNT][SHA_CHARS + 1];
+    char *out = digests[script];
+    unsigned char bytes[SHA_CHARS / 2];
+
+    if (out[0] == '\0') {
+        const char *text = scripts[script].text;
+        if (EVP_Digest(text, strlen(text), bytes, NULL, EVP_sha1(), NULL) != 1)
+            abort();
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    }
+    return span_of(out);
+}
+
+/* Once a connection, ahead of the first call, so that calls stay in order. */
+static void load(struct store *s)
+{
+    s->scripts_loaded = true;
+    for (int i = 0; i < SCRIPT_COUNT; i++) {
+        struct span words[] = {span_of("SCRIPT"), span_of("LOAD"), span_of(scripts[i].text)};
+        redis_command(s->redis, NULL, NULL, 3, words);
+    }
+}
+
+/* --- words --------------------------------------------------------------------------------- */
+
+void store_word_end(struct store_words *w)
+{
+    assert(w->count < STORE_WORDS_MAX);
+    w->ends[w->count++] = w->text.len;
+}
+
+void store_word(struct store_words *w, struct span word)
+{
+    buf_join(&w->text, word);
+    store_word_end(w);
+}
+
+void store_word_number(struct store_words *w, int64_t number)
+{
+    buf_printf(&w->text, "%" PRId64, number);
+    store_word_end(w);
+}
+
+void store_word_key(struct store_words *w, const char *prefix, struct span about)
+{
+    buf_text(&w->text, prefix);
+    buf_char(&w->text, '{');
+    buf_join(&w->text, about);
+    buf_char(&w->text, '}');
+    store_word_end(w);
+}
+
+struct span store_word_at(const struct store_words *w, int i)
+{
+    size_t from = i > 0 ? w->ends[i - 1] : 0;
+
+    return (struct span){w->text.at + from, w->ends[i] - from};
+}
+
+/* --- calls --------------------------------------------------------------------------------- */
+
+/* The words are kept until Redis has known the script. */
+struct script_call {
+    struct redis *redis;
+    enum store_script script;
+    reply_fn *fn;
+    void *arg;
+    struct store_words words;
+};
+
+static void send_script(const struct script_call *c, const char *command, struct span script,
+                        reply_fn *fn, void *arg)
+{
+    struct span argv[2 + STORE_WORDS_MAX] = {span_of(command), script};
+
+    for (int i = 0; i < c->words.count; i++)
+        argv[2 + i] = store_word_at(&c->words, i);
+    redis_command(c->redis, fn, arg, 2 + c->words.count, argv);
+}
+
+static void on_script(void *arg, const struct reply *r)
+{
+    struct script_call *c = arg;
+
+    if (r != NULL && reply_kind(r) == REPLY_ERROR && span_starts(reply_text(r), "NOSCRIPT"))
+        send_script(c, "EVAL", span_of(scripts[c->script].text), c->fn, c->arg);
+    else
+        c->fn(c->arg, r);
+    buf_fini(&c->words.text);
+    free(c);
+}
+
+void store_script(struct store *s, enum store_script script, reply_fn *fn, void *arg,
+                  struct store_words *w)
+{
+    struct script_call *c = mem_alloc(sizeof(*c));
+
+    *c = (struct script_call){s->redis, script, fn, arg, *w};
+    *w = (struct store_words){.count = 0};
+    if (!s->scripts_loaded && redis_is_up(s->redis))
+        load(s);
+    send_script(c, "EVALSHA", digest(script), on_script, c);
+}
+
+void store_scripts_put(struct store *s)
+{
+    struct span words[2 + 2 * SCRIPT_COUNT] = {span_of("HSET"), span_of(SCRIPTS_KEY)};
+
+    for (int i = 0; i < SCRIPT_COUNT; i++) {
+        words[2 + 2 * i] = span_of(scripts[i].name);
+        words[3 + 2 * i] = span_of(scripts[i].text);
+    }
+    redis_command(s->redis, NULL, NULL, 2 + 2 * SCRIPT_COUNT, words);
+}
