@@ -40,6 +40,7 @@ const char *close_reason(enum close_code code);
     X(ERROR_TOO_MANY, "too_many", "more than the limit allows")                                    \
     X(ERROR_NOT_FOUND, "not_found", "nothing is at that path")                                     \
     X(ERROR_BAD_METHOD, "bad_method", "the path takes another method")                             \
+    X(ERROR_CONFLICT, "conflict", "it was based on a version that is no longer current")           \
     X(ERROR_UNAVAILABLE, "unavailable", "Redis cannot be reached now; try again")
 
 enum error_code {

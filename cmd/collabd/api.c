@@ -121,8 +121,9 @@ struct batch {
     struct web_exchange *to;
     struct identity *who;
     struct json *document;
-    struct json *refused; /* {"line","code","message"} */
-    int outstanding;      /* one for each event under way, one for the reading */
+    struct json *refused;  /* {"line","code","message"} */
+    struct json *receipts; /* {"line","ids","version"}; NULL: nothing was kept */
+    int outstanding;       /* one for each event under way, one for the reading */
     int accepted;
     int status; /* when nothing was accepted: of the first that was refused */
     bool local; /* some were delivered on this node alone */
@@ -131,6 +132,7 @@ struct batch {
 struct posted {
     struct batch *batch;
     int line;
+    bool kept;
 };
 
 static void batch_refuse(struct batch *b, int line, int status, enum error_code code,
@@ -157,14 +159,48 @@ static void batch_unref(struct batch *b)
     free(b);
 }
 
-static void event_published(void *arg, enum store_result result, bool local, const char *why)
+/* What was kept got ids. */
+static void batch_add_receipt(struct batch *b, int line, const struct store_receipt *r)
+{
+    if (!b->receipts)
+        b->receipts = json_add_array(b->document, "receipts");
+    struct json *one = json_new_object();
+    json_add_number(one, "line", line);
+    struct json *ids = json_add_array(one, "ids");
+    for (int i = 0; i < r->id_count; i++)
+        json_push_span(ids, r->ids[i]);
+    if (r->version >= 0)
+        json_add_number(one, "version", (double)r->version);
+    json_push(b->receipts, one);
+}
+
+static void batch_add_conflict(struct batch *b, int line, const struct store_receipt *r)
+{
+    struct json *one = json_new_object();
+    json_add_number(one, "line", line);
+    json_add_text(one, "code", error_name(ERROR_CONFLICT));
+    json_add_text(one, "message", "it was based on a version that is no longer current");
+    json_add_number(one, "version", (double)r->version);
+    if (r->last.len)
+        json_add_raw(one, "event", r->last);
+    json_push(b->refused, one);
+    if (!b->status)
+        b->status = 409;
+}
+
+static void event_published(void *arg, enum store_result result, bool local,
+                            const struct store_receipt *r, const char *why)
 {
     struct posted *p = arg;
     struct batch *b = p->batch;
-    if (result == STORE_DONE || local)
+    if (result == STORE_CONFLICT)
+        batch_add_conflict(b, p->line, r);
+    else if (result == STORE_DONE || local)
         b->accepted++;
     else
         batch_refuse(b, p->line, 503, ERROR_UNAVAILABLE, why);
+    if (result == STORE_DONE && p->kept)
+        batch_add_receipt(b, p->line, r);
     b->local |= local;
     free(p);
     batch_unref(b);
@@ -192,9 +228,11 @@ static void post_event(struct gateway *g, struct batch *b, int line, struct span
 {
     struct event e;
     struct route_rooms routed;
+    struct terms terms;
     struct fault f;
     struct buf user = {0};
-    if (event_parse(&e, text, true, &f) != 0 || catalog_address(g->catalog, &e, &routed, &f) != 0) {
+    if (event_parse(&e, text, true, &f) != 0 || catalog_address(g->catalog, &e, &routed, &f) != 0 ||
+        terms_find(&terms, g->catalog, &e, &f) != 0) {
         batch_refuse(b, line, 400, ERROR_BAD_EVENT, f.text);
         return;
     }
@@ -205,9 +243,9 @@ static void post_event(struct gateway *g, struct batch *b, int line, struct span
     e.id = (struct span){0};
     e.user = speaker(b->who, &e, &user);
     struct posted *p = mem_alloc(sizeof(*p));
-    *p = (struct posted){b, line};
+    *p = (struct posted){b, line, terms.kept};
     b->outstanding++;
-    bus_publish(g->bus, &e, event_published, p);
+    bus_submit(g->bus, &e, &terms, event_published, p);
     buf_fini(&user);
 }
 

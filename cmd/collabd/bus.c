@@ -127,22 +127,6 @@ void bus_settle(struct bus *b, store_done *done, void *arg)
     store_settle(b->store, done, arg);
 }
 
-/* A publication under way. */
-struct publication {
-    struct bus *bus;
-    bus_done *done;
-    void *arg;
-};
-
-static void published(void *arg, enum store_result result, const char *why)
-{
-    struct publication *p = arg;
-    if (result == STORE_DONE)
-        p->bus->gateway->metrics.value[M_EVENTS_OUT]++;
-    p->done(p->arg, result, false, why);
-    free(p);
-}
-
 static void deliver_here(struct bus *b, struct event *e)
 {
     struct buf text = {0};
@@ -156,19 +140,68 @@ static void deliver_here(struct bus *b, struct event *e)
     b->gateway->metrics.value[M_EVENTS_LOCAL]++;
 }
 
-void bus_publish(struct bus *b, struct event *e, bus_done *done, void *arg)
+/* A publication under way. */
+struct publication {
+    struct bus *bus;
+    bus_submitted *done;
+    void *arg;
+};
+
+static void submitted(void *arg, enum store_result result, const struct store_receipt *receipt,
+                      const char *why)
+{
+    struct publication *p = arg;
+    if (result == STORE_DONE)
+        p->bus->gateway->metrics.value[M_EVENTS_OUT]++;
+    p->done(p->arg, result, false, receipt, why);
+    free(p);
+}
+
+void bus_submit(struct bus *b, struct event *e, const struct terms *terms, bus_submitted *done,
+                void *arg)
 {
     char now[CLOCK_STAMP_BYTES];
+    bool promises = terms->store.key.len || terms->store.entity.len;
     if (!e->time.len) {
         clock_stamp(clock_wall_ms(), now);
         e->time = span_of(now);
     }
     if (!store_is_up(b->store)) {
-        deliver_here(b, e);
-        done(arg, STORE_UNAVAILABLE, true, b->trouble);
+        if (!promises)
+            deliver_here(b, e);
+        done(arg, STORE_UNAVAILABLE, !promises, NULL, b->trouble);
         return;
     }
     struct publication *p = mem_alloc(sizeof(*p));
     *p = (struct publication){b, done, arg};
-    store_publish(b->store, e, published, p);
+    store_append(b->store, e, &terms->store, submitted, p);
+}
+
+/* For those who want no receipt. */
+struct plain_publication {
+    bus_done *done;
+    void *arg;
+};
+
+static void published(void *arg, enum store_result result, bool local,
+                      const struct store_receipt *receipt, const char *why)
+{
+    struct plain_publication *p = arg;
+    bool conflict = result == STORE_CONFLICT;
+    (void)receipt;
+    p->done(p->arg, conflict ? STORE_REFUSED : result, local, conflict ? "version conflict" : why);
+    free(p);
+}
+
+void bus_publish(struct bus *b, struct event *e, bus_done *done, void *arg)
+{
+    struct terms terms;
+    struct fault f;
+    if (terms_find(&terms, b->gateway->catalog, e, &f) != 0) {
+        done(arg, STORE_REFUSED, false, f.text);
+        return;
+    }
+    struct plain_publication *p = mem_alloc(sizeof(*p));
+    *p = (struct plain_publication){done, arg};
+    bus_submit(b, e, &terms, published, p);
 }

@@ -8,6 +8,7 @@
 #include "gateway.h"
 #include "session.h"
 #include "store.h"
+#include "terms.h"
 
 /* told: called when Redis was reached or lost, the first time too (why NULL: reached). */
 typedef void bus_told(void *ctx, const char *why);
@@ -33,5 +34,12 @@ void bus_settle(struct bus *b, store_done *done, void *arg);
  * local true). Sets e->time when it is empty. */
 typedef void bus_done(void *arg, enum store_result result, bool local, const char *why);
 void bus_publish(struct bus *b, struct event *e, bus_done *done, void *arg);
+
+/* The same by these terms, and with a receipt (of what Redis has taken or found in conflict; else
+ * NULL). What has a key or a version is refused while Redis is away: nobody could keep either. */
+typedef void bus_submitted(void *arg, enum store_result result, bool local,
+                           const struct store_receipt *receipt, const char *why);
+void bus_submit(struct bus *b, struct event *e, const struct terms *terms, bus_submitted *done,
+                void *arg);
 
 #endif

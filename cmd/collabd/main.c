@@ -144,8 +144,10 @@ static void redis_told(void *ctx, const char *why)
         log_warning("degraded: %s", why);
     else
         log_info("%s: connected", d->redis.label);
-    if (!why)
+    if (!why) {
         node_share_catalog(d->gateway.node);
+        store_scripts_put(bus_store(d->gateway.bus));
+    }
     if (!d->announced && !d->gateway.draining)
         announce(d);
     d->announced = true;

@@ -4,7 +4,9 @@
 #include "mem.h"
 #include "reply.h"
 #include "room.h"
-#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_BYTES_MAX = 200 };
 
 /* An event that a client asks to have published, being put together. */
 struct draft {
@@ -13,15 +15,59 @@ struct draft {
     struct route_rooms routed;
     struct buf data; /* with the user's name in it, where the catalog wants that */
     struct buf user; /* encoded, quotes included */
+    struct buf text; /* the event without the key that came with it */
+    struct buf key;  /* USER:KEY, so that nobody uses up another's; empty: none */
 };
 
 static void draft_fini(struct draft *d)
 {
     buf_fini(&d->data);
     buf_fini(&d->user);
+    buf_fini(&d->text);
+    buf_fini(&d->key);
 }
 
 /* --- putting it together ------------------------------------------------------------------ */
+
+/* Of a message whose data is the event's own, the catalog must say where in it a key would be. */
+static bool find_key(const struct request *r, struct span *key)
+{
+    const char *path = r->message->arguments[CATALOG_KEY];
+    const char *word = catalog_argument_word(CATALOG_KEY);
+    if (r->message->event && strcmp(path, word) == 0)
+        return false;
+    return r->data.len && catalog_take(r->message, CATALOG_KEY, r->data, key);
+}
+
+static int read_key(struct session *s, const struct request *r, struct draft *d, struct fault *f)
+{
+    struct span key;
+    if (!find_key(r, &key))
+        return 0;
+    if (json_type(key) != JSON_STRING || key.len == 2 || key.len > KEY_BYTES_MAX + 2)
+        return fault_set(f, "key: must be a string of 1 to %d bytes", KEY_BYTES_MAX);
+    buf_text(&d->key, s->who->user);
+    buf_char(&d->key, ':');
+    buf_join(&d->key, json_inside(key));
+    return 0;
+}
+
+/* What came, but for the key. */
+static struct span leave_key(struct span object, struct buf *out)
+{
+    struct json_walk w = json_walk(object);
+    struct span name, value;
+    while (json_next_member(&w, &name, &value)) {
+        if (json_string_is(name, "key"))
+            continue;
+        buf_char(out, out->len ? ',' : '{');
+        buf_join(out, name);
+        buf_char(out, ':');
+        buf_join(out, value);
+    }
+    buf_text(out, out->len ? "}" : "{}");
+    return buf_span(out);
+}
 
 /* Of a message that publishes one type, the data is the event's; else it is the whole event. */
 static int read_event(struct session *s, const struct request *r, struct draft *d, struct fault *f)
@@ -34,7 +80,8 @@ static int read_event(struct session *s, const struct request *r, struct draft *
     }
     if (!r->data.len)
         return fault_set(f, "data: must be an event");
-    if (event_parse(&d->event, r->data, true, f) != 0)
+    struct span text = d->key.len ? leave_key(r->data, &d->text) : r->data;
+    if (event_parse(&d->event, text, true, f) != 0)
         return -1;
     d->rule = catalog_event(s->gateway->catalog, d->event.type);
     return 0;
@@ -80,41 +127,79 @@ static int check_rights(const struct session *s, const struct draft *d, struct f
 
 /* --- publishing --------------------------------------------------------------------------- */
 
-static void published(void *arg, enum store_result result, bool local, const char *why)
+static void add_ids(struct json *data, const struct store_receipt *r)
+{
+    struct json *ids = json_add_array(data, "ids");
+    for (int i = 0; i < r->id_count; i++)
+        json_push_span(ids, r->ids[i]);
+}
+
+static bool is_kept(const struct store_receipt *r)
+{
+    for (int i = 0; i < r->id_count; i++)
+        if (r->ids[i].len)
+            return true;
+    return false;
+}
+
+static void tell_conflict(struct waiting *w, const struct store_receipt *r)
+{
+    json_add_number(w->data, "version", (double)r->version);
+    if (r->last.len)
+        json_add_raw(w->data, "event", r->last);
+    reply_refused_all(w, ERROR_CONFLICT, "it was based on a version that is no longer current");
+}
+
+static void published(void *arg, enum store_result result, bool local,
+                      const struct store_receipt *r, const char *why)
 {
     struct waiting *w = arg;
+    if (result == STORE_CONFLICT) {
+        tell_conflict(w, r);
+        return;
+    }
     if (result != STORE_DONE && !local) {
         reply_refused(w, ERROR_UNAVAILABLE, why);
         return;
     }
     if (local)
         reply_degraded(w, why);
+    if (r && is_kept(r))
+        add_ids(w->data, r);
+    if (r && r->version >= 0)
+        json_add_number(w->data, "version", (double)r->version);
     reply_done(w);
 }
 
-static void send_off(struct session *s, const struct request *r, struct event *e)
+static void send_off(struct session *s, const struct request *r, struct draft *d,
+                     const struct terms *terms)
 {
     struct json *data = json_new_object();
     struct json *rooms = json_add_array(data, "rooms");
-    for (int i = 0; i < e->room_count; i++)
-        json_push_span(rooms, e->rooms[i]);
-    bus_publish(s->gateway->bus, e, published, reply_wait(s, r, data));
+    for (int i = 0; i < d->event.room_count; i++)
+        json_push_span(rooms, d->event.rooms[i]);
+    bus_submit(s->gateway->bus, &d->event, terms, published, reply_wait(s, r, data));
 }
 
 void publish_event(struct session *s, const struct request *r)
 {
     struct draft d = {0};
+    struct terms terms;
     struct fault f;
-    if (read_event(s, r, &d, &f) != 0) {
+    if (read_key(s, r, &d, &f) != 0 || read_event(s, r, &d, &f) != 0) {
         session_refuse(s, r, ERROR_BAD_EVENT, f.text, NULL);
+        draft_fini(&d);
         return;
     }
     stamp(s, &d);
-    if (catalog_address(s->gateway->catalog, &d.event, &d.routed, &f) != 0)
+    if (catalog_address(s->gateway->catalog, &d.event, &d.routed, &f) != 0 ||
+        terms_find(&terms, s->gateway->catalog, &d.event, &f) != 0)
         session_refuse(s, r, ERROR_BAD_EVENT, f.text, NULL);
     else if (check_rights(s, &d, &f) != 0)
         session_refuse(s, r, ERROR_FORBIDDEN, f.text, NULL);
-    else
-        send_off(s, r, &d.event);
+    else {
+        terms.store.key = buf_span(&d.key);
+        send_off(s, r, &d, &terms);
+    }
     draft_fini(&d);
 }
