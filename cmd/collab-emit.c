@@ -1,12 +1,16 @@
 /* collab-emit: publishes events, one from its options or many from lines of JSON. */
 #include "buf.h"
+#include "catalog_file.h"
 #include "clock.h"
 #include "event.h"
+#include "ident.h"
 #include "json.h"
 #include "lines.h"
 #include "mem.h"
 #include "opt.h"
+#include "spool.h"
 #include "store.h"
+#include "terms.h"
 #include "tool.h"
 #include <inttypes.h>
 #include <stddef.h>
@@ -16,6 +20,9 @@
 
 /* So much may be on its way to Redis before the input is held. */
 enum { WINDOW_BYTES = 4 * 1024 * 1024 };
+
+/* What tells the keys of one run from another's. */
+enum { RUN_CHARS = 20 };
 
 /* Progress is looked at after so many events, and shown if it is time. */
 enum { PROGRESS_EVENTS = 1024 };
@@ -30,6 +37,12 @@ struct settings {
     bool quiet;
     int64_t limit_ms;
     char *redis;
+    char *catalog;
+    char *key;
+    int64_t expect; /* -1: any */
+    char *spool;
+    bool replay;
+    int64_t speed;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -47,6 +60,18 @@ static const struct opt rows[] = {
     {'q', "quiet", NULL, OPT_FLAG, AT(quiet), .help = "no hint and no progress on a terminal"},
     {'W', "limit", "TIME", OPT_MS, AT(limit_ms), .min = 1, .max = INT64_MAX,
      .help = "give up after this long, with status 6"},
+    {'k', "key", "KEY", OPT_TEXT, AT(key),
+     .help = "publish only once under this key, of several events each under KEY:1, KEY:2, ..."},
+    {'e', "expect-version", "N", OPT_INT, AT(expect), "-1", .min = -1, .max = INT64_MAX,
+     .help = "only if that is still the version of what the event is about; else status 5"},
+    {0, "spool", "DIR", OPT_TEXT, AT(spool),
+     .help = "keep there what Redis can't be given now; the next call publishes it first"},
+    {0, "replay", NULL, OPT_FLAG, AT(replay),
+     .help = "publish events as far apart as their times are, each with the time of now"},
+    {0, "speed", "X", OPT_INT, AT(speed), "1", .min = 1, .max = 1000000,
+     .help = "with --replay, so many times as fast"},
+    {'c', "catalog", "FILE", OPT_TEXT, AT(catalog),
+     .help = "go by this catalog (else by the one that the gateways have put into Redis)"},
     {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
 };
 
@@ -61,7 +86,16 @@ static const struct opt_program program = {
 /* An event on its way to Redis. */
 struct ticket {
     struct line from; /* without its text */
-    char *receipt;    /* NULL: none is wanted */
+    char *receipt;    /* without its end; NULL: none is wanted */
+    char *record;     /* for the spool; NULL: there is none */
+};
+
+/* An event that waits for its time. */
+struct pending {
+    struct pending *next;
+    struct line from;
+    int64_t due_ms; /* steady */
+    struct buf text;
 };
 
 static struct {
@@ -71,10 +105,22 @@ static struct {
     struct lines *lines;
     struct store *store;
     char **files;
-    char *data_file[2]; /* of -d, NULL-terminated */
-    bool begun, ended;  /* reading the input */
-    bool refused;       /* an event, or a file */
-    bool lost;          /* Redis, after it was there */
+    char *data_file[2];      /* of -d, NULL-terminated */
+    bool begun, ended;       /* reading the input */
+    struct catalog *catalog; /* NULL: nobody says what is kept */
+    struct spool *spool;
+    char *spool_files[2]; /* what waits there, NULL-terminated */
+    bool spooled;         /* it was read */
+    struct span key;      /* of the event at hand, if it has one of its own */
+    char run[RUN_CHARS + 1];
+    uint64_t keys; /* given out in this run */
+    bool conflict;
+
+    struct pending *pending, **pending_end;
+    uv_timer_t timer;
+    int64_t first_ms; /* wall clock: the first event's time; -1: none came yet */
+    bool refused;     /* an event, or a file */
+    bool lost;        /* Redis, after it was there */
     int64_t began_ms;
 
     uint64_t sent, outstanding, confirmed, unknown;
@@ -116,6 +162,8 @@ static void check_usage(void)
         tool_fail(STATUS_USAGE, "--data is for one event, and needs --type");
     if (emit.set.data && *emit.files)
         tool_fail(STATUS_USAGE, "--data is for one event: no FILE can stand beside it");
+    if (emit.set.replay && (is_single() || emit.set.spool))
+        tool_fail(STATUS_USAGE, "--replay is for recorded events, and can't go with --spool");
 }
 
 static void refuse(const struct line *from, const char *why)
@@ -129,11 +177,26 @@ static void refuse(const struct line *from, const char *why)
         tool_say("line %" PRIu64 ": %s", from->number, why);
 }
 
+static enum exit_status outcome(void)
+{
+    if (emit.conflict)
+        return STATUS_CONFLICT;
+    return emit.refused ? STATUS_NO : STATUS_OK;
+}
+
+/* What is in the spool is as safe as what Redis has taken. */
 static void stop_when_done(void)
 {
+    struct fault f;
     bool is_all_known = emit.unknown == 0; /* else on_down() stops it */
-    if (emit.ended && emit.outstanding == 0 && is_all_known)
-        tool_stop(emit.refused ? STATUS_NO : STATUS_OK);
+    if (!emit.ended || emit.outstanding > 0 || emit.pending || !is_all_known)
+        return;
+    if (emit.spool && spool_commit(emit.spool, &f) < 0)
+        tool_fail(STATUS_UNREACHABLE, "%s", f.text);
+    if (emit.spool && spool_count(emit.spool) > 0)
+        tool_say("%s: %zu events wait there for the next call", emit.set.spool,
+                 spool_count(emit.spool));
+    tool_stop(outcome());
 }
 
 static void hold_or_resume(void)
@@ -147,21 +210,79 @@ static void hold_or_resume(void)
         lines_resume(emit.lines);
 }
 
-static void on_published(void *arg, enum store_result result, const char *why)
+/* Keeps it for the next call, with the key that it was sent under, if it was. */
+static void put_by(char *record)
+{
+    struct fault f;
+    if (spool_add(emit.spool, span_of(record), &f) < 0)
+        tool_fail(STATUS_UNREACHABLE, "%s", f.text);
+}
+
+/* Completes the receipt with what Redis has said. */
+static void print_receipt(const char *begun, const struct store_receipt *r)
+{
+    struct buf out = {0};
+    buf_text(&out, begun);
+    bool kept = false;
+    for (int i = 0; i < r->id_count; i++)
+        kept |= r->ids[i].len > 0;
+    for (int i = 0; kept && i < r->id_count; i++)
+        buf_printf(&out, "%s\"%.*s\"", i > 0 ? "," : ",\"ids\":[", (int)r->ids[i].len,
+                   r->ids[i].at);
+    if (kept)
+        buf_char(&out, ']');
+    if (r->version >= 0)
+        buf_printf(&out, ",\"version\":%" PRId64, r->version);
+    if (r->again)
+        buf_text(&out, ",\"again\":true");
+    buf_char(&out, '}');
+    tool_out(buf_span(&out));
+    buf_fini(&out);
+}
+
+static void tell_conflict(const struct ticket *t, const struct store_receipt *r)
+{
+    char why[80];
+    snprintf(why, sizeof why, "version conflict: the current version is %" PRId64, r->version);
+    refuse(&t->from, why);
+    emit.conflict = true;
+    struct buf out = {0};
+    buf_printf(&out, "{\"version\":%" PRId64 ",\"event\":", r->version);
+    if (r->last.len > 0)
+        buf_join(&out, r->last);
+    else
+        buf_text(&out, "null");
+    buf_char(&out, '}');
+    tool_out(buf_span(&out));
+    buf_fini(&out);
+}
+
+static void note_unknown(const struct ticket *t)
+{
+    if (t->record)
+        put_by(t->record);
+    else if (emit.unknown++ == 0) /* answers come in the order of sending */
+        emit.first_unknown = t->from;
+}
+
+static void on_published(void *arg, enum store_result result, const struct store_receipt *r,
+                         const char *why)
 {
     struct ticket *t = arg;
     emit.outstanding--;
     if (result == STORE_UNAVAILABLE) {
-        if (emit.unknown++ == 0) /* answers come in the order of sending */
-            emit.first_unknown = t->from;
+        note_unknown(t);
     } else if (result == STORE_REFUSED) {
         refuse(&t->from, why);
+    } else if (result == STORE_CONFLICT) {
+        tell_conflict(t, r);
     } else {
         emit.confirmed++;
         if (t->receipt)
-            tool_out(span_of(t->receipt));
+            print_receipt(t->receipt, r);
     }
     free(t->receipt);
+    free(t->record);
     free(t);
     hold_or_resume();
     stop_when_done();
@@ -181,7 +302,20 @@ static char *new_receipt(const struct event *e, const struct line *from)
     buf_printf(&out, "\"type\":\"%.*s\",\"rooms\":[", (int)e->type.len, e->type.at);
     for (int i = 0; i < e->room_count; i++)
         buf_printf(&out, "%s\"%.*s\"", i > 0 ? "," : "", (int)e->rooms[i].len, e->rooms[i].at);
-    buf_printf(&out, "],\"time\":\"%.*s\"}", (int)e->time.len, e->time.at);
+    buf_printf(&out, "],\"time\":\"%.*s\"", (int)e->time.len, e->time.at);
+    return out.at;
+}
+
+/* What the spool has of an event: {"key":KEY,"event":EVENT}. Its rooms are those that were named:
+ * the catalog in force when it is sent finds the others. Freed by free(). */
+static char *new_record(const struct event *e, struct span key)
+{
+    struct buf out = {0};
+    buf_text(&out, "{\"key\":");
+    json_encode(&out, key);
+    buf_text(&out, ",\"event\":");
+    event_format(e, &out);
+    buf_char(&out, '}');
     return out.at;
 }
 
@@ -196,15 +330,42 @@ static void show_progress(void)
                   emit.sent * 1000 / (uint64_t)(ms + 1));
 }
 
-static void publish(const struct event *e, const struct line *from)
+/* The event's own key, or the next of --key's, or with a spool one that is nobody else's. */
+static struct span find_key(struct buf *text)
+{
+    if (emit.key.len > 0)
+        return emit.key;
+    if (emit.set.key && is_single())
+        return span_of(emit.set.key);
+    if (!emit.set.key && !emit.spool)
+        return (struct span){0};
+    buf_printf(text, "%s:%" PRIu64, emit.set.key ? emit.set.key : emit.run, ++emit.keys);
+    return buf_span(text);
+}
+
+static int find_terms(struct terms *t, const struct event *e, struct fault *f)
+{
+    *t = (struct terms){.store.expect = -1};
+    if (emit.catalog && terms_find(t, emit.catalog, e, f) < 0)
+        return -1;
+    if (emit.set.expect < 0)
+        return 0;
+    if (t->store.version == STORE_UNVERSIONED)
+        return fault_set(f, "--expect-version: the catalog gives this event no version");
+    t->store.expect = emit.set.expect;
+    return 0;
+}
+
+static void publish(const struct event *e, const struct terms *terms, const struct line *from,
+                    char *record)
 {
     struct ticket *t = mem_alloc(sizeof *t);
-    *t = (struct ticket){.from = *from};
+    *t = (struct ticket){.from = *from, .record = record};
     if (emit.set.receipts)
         t->receipt = new_receipt(e, from);
     emit.sent++;
     emit.outstanding++;
-    store_publish(emit.store, e, on_published, t);
+    store_append(emit.store, e, &terms->store, on_published, t);
     hold_or_resume();
     show_progress();
 }
@@ -228,33 +389,114 @@ static struct span stamp_now(void)
     return (struct span){text, CLOCK_STAMP_BYTES - 1};
 }
 
-static int complete(struct event *e, struct fault *f)
+static void complete(struct event *e)
 {
     e->id = (struct span){0}; /* of the history that it came from */
     if (emit.defaults.room_count > 0) {
         memcpy(e->rooms, emit.defaults.rooms, sizeof e->rooms);
         e->room_count = emit.defaults.room_count;
     }
+    if (e->user.len == 0)
+        e->user = emit.defaults.user;
+    if (e->time.len == 0 || emit.set.replay)
+        e->time = stamp_now();
+}
+
+/* Checks it by the catalog, which finds rooms for one that has none. */
+static int address(struct event *e, struct route_rooms *routed, struct fault *f)
+{
+    if (emit.catalog && catalog_address(emit.catalog, e, routed, f) < 0)
+        return -1;
     if (e->room_count == 0)
         return fault_set(f, "no room: name one with --room, or in the event");
     e->room = e->rooms[0];
-    if (e->user.len == 0)
-        e->user = emit.defaults.user;
-    if (e->time.len == 0)
-        e->time = stamp_now();
     return 0;
+}
+
+static void send_event(struct event *e, const struct line *from)
+{
+    struct route_rooms routed;
+    struct terms terms;
+    struct fault f;
+    struct buf text = {0};
+    struct span key = find_key(&text);
+    char *record = emit.spool ? new_record(e, key) : NULL;
+    if (emit.lost) {
+        put_by(record);
+    } else if (address(e, &routed, &f) < 0 || find_terms(&terms, e, &f) < 0) {
+        refuse(from, f.text);
+    } else if (emit.set.dry_run) {
+        print(e);
+    } else {
+        terms.store.key = key;
+        publish(e, &terms, from, record);
+        record = NULL;
+    }
+    free(record);
+    buf_fini(&text);
 }
 
 static void take_event(struct span text, const struct line *from)
 {
     struct event e;
     struct fault f;
-    if (event_parse(&e, text, true, &f) < 0 || complete(&e, &f) < 0)
+    if (event_parse(&e, text, true, &f) < 0) {
         refuse(from, f.text);
-    else if (emit.set.dry_run)
-        print(&e);
-    else
-        publish(&e, from);
+        return;
+    }
+    complete(&e);
+    send_event(&e, from);
+}
+
+/* --- at the pace of old --- */
+
+static void on_due(uv_timer_t *timer)
+{
+    (void)timer;
+    while (emit.pending && emit.pending->due_ms <= clock_steady_ms()) {
+        struct pending *p = emit.pending;
+        emit.pending = p->next;
+        take_event(buf_span(&p->text), &p->from);
+        buf_fini(&p->text);
+        free(p);
+    }
+    if (emit.pending) {
+        int64_t wait_ms = emit.pending->due_ms - clock_steady_ms();
+        uv_timer_start(&emit.timer, on_due, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
+        return;
+    }
+    emit.pending_end = &emit.pending;
+    lines_resume(emit.lines);
+    stop_when_done();
+}
+
+/* When an event is to go, by its time; one without goes with the one before it. */
+static int64_t due_ms(struct span text)
+{
+    static int64_t last_ms;
+    struct fault unsaid;
+    struct span time;
+    int64_t at_ms;
+    if (json_check(text, &unsaid) == 0 && json_get(text, "time", &time) &&
+        json_type(time) == JSON_STRING && clock_parse_stamp(json_inside(time), &at_ms) == 0) {
+        if (emit.first_ms < 0)
+            emit.first_ms = at_ms;
+        last_ms = emit.began_ms + (at_ms - emit.first_ms) / emit.set.speed;
+    }
+    return last_ms;
+}
+
+static void wait_turn(struct span text, const struct line *from)
+{
+    struct pending *p = mem_zero(sizeof *p);
+    p->from = *from;
+    p->due_ms = due_ms(text);
+    buf_join(&p->text, text);
+    *emit.pending_end = p;
+    emit.pending_end = &p->next;
+    lines_pause(emit.lines); /* until it has gone */
+    if (emit.pending == p)
+        uv_timer_start(&emit.timer, on_due, 0, 0);
 }
 
 /* Gives an object that has no type the one of --type. What is no object stays as it is: to say so
@@ -291,9 +533,13 @@ static bool is_blank(struct span text)
 static void on_line(void *ctx, const struct line *line)
 {
     (void)ctx;
-    if (emit.lost || is_blank(line->text))
+    if ((emit.lost && !emit.spool) || is_blank(line->text))
         return;
-    take_event(emit.set.type ? add_type(line->text) : line->text, line);
+    struct span text = emit.set.type ? add_type(line->text) : line->text;
+    if (emit.set.replay)
+        wait_turn(text, line);
+    else
+        take_event(text, line);
 }
 
 static void take_data(struct span data)
@@ -339,6 +585,44 @@ static void on_end(void *ctx)
     stop_when_done();
 }
 
+/* --- what waits in the spool, first --- */
+
+static void on_record(void *ctx, const struct line *line)
+{
+    (void)ctx;
+    struct span key, event;
+    struct fault f;
+    struct event e;
+    struct buf text = {0};
+    if (json_check(line->text, &f) < 0 || !json_get(line->text, "key", &key) ||
+        !json_get(line->text, "event", &event) || event_parse(&e, event, true, &f) < 0) {
+        refuse(line, "no record of a spool");
+        return;
+    }
+    json_decode(key, &text);
+    emit.key = buf_span(&text);
+    send_event(&e, line);
+    emit.key = (struct span){0};
+    buf_fini(&text);
+}
+
+static void begin_input(void);
+
+static void on_spool_read(uv_timer_t *timer)
+{
+    (void)timer;
+    lines_close(emit.lines);
+    emit.lines = NULL;
+    begin_input();
+}
+
+/* The lines can't be closed from here. */
+static void on_spool_end(void *ctx)
+{
+    (void)ctx;
+    uv_timer_start(&emit.timer, on_spool_read, 0, 0);
+}
+
 static void read_input(char *const *files, bool whole)
 {
     static const struct lines_hooks each_event = {on_line, on_unread, on_end};
@@ -350,11 +634,9 @@ static void read_input(char *const *files, bool whole)
     emit.lines = lines_open(tool_loop(), files, whole, whole ? &data_alone : &each_event, NULL);
 }
 
-static void begin(void)
+static void begin_input(void)
 {
     const char *data = emit.set.data;
-    emit.begun = true;
-    emit.began_ms = clock_steady_ms();
     if (!is_single()) {
         read_input(emit.files, false);
     } else if (data && (*data == '@' || strcmp(data, "-") == 0)) {
@@ -366,19 +648,61 @@ static void begin(void)
     }
 }
 
+static void begin(void)
+{
+    static const struct lines_hooks each_record = {on_record, on_unread, on_spool_end};
+    emit.begun = true;
+    emit.began_ms = clock_steady_ms();
+    emit.spool_files[0] = emit.spool ? spool_path(emit.spool) : NULL;
+    if (emit.spool_files[0])
+        emit.lines = lines_open(tool_loop(), emit.spool_files, false, &each_record, NULL);
+    else
+        begin_input();
+}
+
+/* --- Redis, and the catalog that it has --- */
+
+static void on_catalog(void *arg, enum store_result result, struct span text)
+{
+    (void)arg;
+    struct fault f;
+    if (emit.begun || result == STORE_UNAVAILABLE) /* on_down() has seen to it */
+        return;
+    if (result == STORE_REFUSED)
+        tool_say("the catalog can't be read: events are published, but not kept");
+    if (text.len > 0 && !(emit.catalog = catalog_parse(text, "catalog", &f)))
+        tool_fail(STATUS_USAGE, "the gateways' %s", f.text);
+    begin();
+}
+
 static void on_up(void *ctx)
 {
     (void)ctx;
-    if (!emit.begun)
+    if (emit.begun)
+        return;
+    if (emit.catalog)
         begin();
+    else
+        store_catalog_get(emit.store, on_catalog, NULL);
 }
 
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
+    bool begun = emit.begun;
+    if (emit.set.dry_run) {
+        if (!begun)
+            begin();
+        return;
+    }
     tool_say("%s", why);
-    emit.lost = emit.begun;
-    tool_stop(STATUS_UNREACHABLE);
+    emit.lost = begun || emit.spool;
+    if (!emit.spool)
+        tool_stop(STATUS_UNREACHABLE);
+    else if (!begun)
+        begin();
+    else
+        stop_when_done();
 }
 
 /* What Redis had not answered may have arrived or not: the user is told where to look. */
@@ -391,17 +715,39 @@ static void tell_loss(void)
         tool_say(
             "events confirmed: %" PRIu64 "; what arrived from %s%sline %" PRIu64 " on is unknown",
             emit.confirmed, from->file ? from->file : "", from->file ? ": " : "", from->number);
-    else if (emit.lost)
+    else if (emit.lost && !emit.spool)
         tool_say("events confirmed: %" PRIu64 "; no more were sent", emit.confirmed);
 }
 
 static void clean_up(void)
 {
     lines_close(emit.lines);
+    uv_close((uv_handle_t *)&emit.timer, NULL);
+    while (emit.pending) {
+        struct pending *p = emit.pending;
+        emit.pending = p->next;
+        buf_fini(&p->text);
+        free(p);
+    }
+    spool_close(emit.spool);
+    catalog_unref(emit.catalog);
     buf_fini(&emit.defaults_text);
     buf_fini(&emit.typed);
     buf_fini(&emit.scratch);
     opt_free(&program, &emit.set);
+}
+
+static void prepare(void)
+{
+    struct fault f;
+    emit.pending_end = &emit.pending;
+    emit.first_ms = -1;
+    ident_random(emit.run, RUN_CHARS);
+    uv_timer_init(tool_loop(), &emit.timer);
+    if (emit.set.catalog && !(emit.catalog = catalog_load(emit.set.catalog, &f)))
+        tool_fail(STATUS_USAGE, "%s", f.text);
+    if (emit.set.spool && !emit.set.dry_run && !(emit.spool = spool_open(emit.set.spool, &f)))
+        tool_fail(STATUS_USAGE, "--spool: %s", f.text);
 }
 
 int main(int argc, char **argv)
@@ -412,7 +758,8 @@ int main(int argc, char **argv)
     check_usage();
     read_defaults();
     tool_limit(emit.set.limit_ms);
-    if (emit.set.dry_run)
+    prepare();
+    if (emit.set.dry_run && emit.catalog)
         begin();
     else
         emit.store = store_open(tool_loop(), tool_redis(emit.set.redis), &hooks, NULL);

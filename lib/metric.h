@@ -27,6 +27,9 @@
     X(M_EVENTS_OUT, COUNTER, "events_published_total", "Events published by this node.")           \
     X(M_EVENTS_LOCAL, COUNTER, "events_local_total",                                               \
       "Events delivered on this node alone, Redis being away.")                                    \
+    X(M_GAPS, COUNTER, "gaps_total", "Times that clients of a room were told of lost events.")     \
+    X(M_RESUMES, COUNTER, "resumes_total", "Rooms that clients resumed.")                          \
+    X(M_HISTORY_READS, COUNTER, "history_reads_total", "Pages of histories read for clients.")     \
     X(M_DELIVERIES, COUNTER, "deliveries_total", "Events handed to clients.")                      \
     X(M_BYTES_OUT, COUNTER, "sent_bytes_total", "Bytes sent to clients.")                          \
     X(M_SLOW_CLOSED, COUNTER, "slow_clients_closed_total", "Clients closed for being too slow.")   \

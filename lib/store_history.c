@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEY_MS = 7 * 86400000 }; /* of what is kept nowhere */
+
 const struct place store_beginning = {0, 0};
 const struct place store_end = {UINT64_MAX, UINT64_MAX};
 
@@ -162,14 +164,15 @@ static void send_plain(struct store *s, const struct event *e, const struct stor
     store_script(s, SCRIPT_APPEND, on_answer, a, &w);
 }
 
+/* How long a key is remembered: as long as what was published under it is. */
 static int64_t longest_ms(const struct store_terms *t, int first, int count)
 {
-    int64_t most = 1;
+    int64_t most = 0;
 
     for (int i = first; i < first + count; i++)
         if (t->rooms[i].age_ms > most)
             most = t->rooms[i].age_ms;
-    return most;
+    return most > 0 ? most : KEY_MS;
 }
 
 static void add_keys(struct store *s, struct store_words *w, const struct event *e,

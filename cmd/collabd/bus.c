@@ -1,5 +1,6 @@
 #include "bus.h"
 #include "clock.h"
+#include "follow.h"
 #include "hub.h"
 #include "log.h"
 #include "mem.h"
@@ -9,27 +10,125 @@
 struct bus {
     struct gateway *gateway;
     struct store *store;
+    struct follow *follow;
+    uint64_t opened, answered; /* rooms whose place was asked for, and is known */
+    struct settling *settlings, **settlings_end;
     bus_told *told;
     void *ctx;
     bool was_up;
     char trouble[256]; /* why Redis is away; empty while it is not */
 };
 
-enum { LOG_KIND_BAD_EVENT = 0 };
+enum { LOG_KIND_BAD_EVENT = 0, LOG_KIND_GAP = 4 };
+
+/* --- rooms that are new here -------------------------------------------------------------- */
+
+/* A settling that waits until these rooms are listened to. */
+struct settling {
+    struct settling *next;
+    uint64_t opened;
+    store_done *done;
+    void *arg;
+};
+
+static void release_settlings(struct bus *b)
+{
+    while (b->settlings && b->settlings->opened <= b->answered) {
+        struct settling *one = b->settlings;
+        b->settlings = one->next;
+        if (!b->settlings)
+            b->settlings_end = &b->settlings;
+        store_settle(b->store, one->done, one->arg);
+        free(one);
+    }
+}
+
+void bus_settle(struct bus *b, store_done *done, void *arg)
+{
+    if (b->answered == b->opened) {
+        store_settle(b->store, done, arg);
+        return;
+    }
+    struct settling *one = mem_alloc(sizeof(*one));
+    *one = (struct settling){NULL, b->opened, done, arg};
+    *b->settlings_end = one;
+    b->settlings_end = &one->next;
+}
+
+static bool is_unplaced(const struct place *at)
+{
+    return place_compare(*at, follow_anywhere) == 0;
+}
+
+/* Its end is known first, then it is listened to: what comes between shows as a hole. */
+static void end_known(void *arg, enum store_result result, const struct store_page *page,
+                      const char *why)
+{
+    struct bus *b = arg;
+    (void)why;
+    struct place *at = page ? hub_place(b->gateway->hub, page->room) : NULL;
+    if (at && is_unplaced(at))
+        *at = page->count ? page->entries[0].place : store_beginning;
+    if (at)
+        store_listen(b->store, &page->room, 1);
+    if (result == STORE_REFUSED)
+        log_error("histories cannot be read: %s", why);
+    b->answered++;
+    release_settlings(b);
+}
+
+static void open_room(struct bus *b, struct span room)
+{
+    static const struct store_stretch newest = {
+        {0, 0}, {UINT64_MAX, UINT64_MAX}, 1, STORE_NEWEST_FIRST};
+    const struct catalog_room *rule = catalog_room(b->gateway->catalog, room, NULL);
+    if (!rule || !rule->history_length) {
+        store_listen(b->store, &room, 1);
+        return;
+    }
+    b->opened++;
+    store_read(b->store, room, &newest, end_known, b);
+}
+
+void bus_join(struct bus *b, struct session *s, struct span room)
+{
+    if (hub_join(b->gateway->hub, s, room) == HUB_FIRST && store_is_up(b->store))
+        open_room(b, room);
+}
+
+void bus_room_gone(void *ctx, struct span room)
+{
+    struct gateway *g = ctx;
+    store_unlisten(g->bus->store, &room, 1);
+}
+
+/* --- up and down -------------------------------------------------------------------------- */
 
 static void listen_again(void *arg, struct span room, uint32_t members)
 {
     (void)members;
     struct bus *b = arg;
-    store_listen(b->store, &room, 1);
+    if (is_unplaced(hub_place(b->gateway->hub, room)))
+        open_room(b, room);
+    else
+        store_listen(b->store, &room, 1);
+}
+
+static void check_room(void *arg, struct span room, uint32_t members)
+{
+    (void)members;
+    struct bus *b = arg;
+    follow_check(b->follow, room);
 }
 
 /* What Redis' rules for its users forbid would otherwise go unnoticed: those rooms hear nothing. */
 static void listened_again(void *arg, enum store_result result, const char *why)
 {
-    (void)arg;
+    struct bus *b = arg;
     if (result == STORE_REFUSED)
         log_error("some rooms cannot be listened to: %s", why);
+    if (result != STORE_UNAVAILABLE)
+        hub_rooms(b->gateway->hub, check_room, b);
 }
 
 static void store_came_up(void *ctx)
@@ -62,7 +161,10 @@ static void store_event(void *ctx, struct span room, struct span text)
     m->value[M_EVENTS_IN]++;
     if (event_parse(&e, text, false, &f) == 0) {
         e.room = room;
-        hub_deliver(b->gateway->hub, room, &e, text);
+        if (e.id.len)
+            follow_event(b->follow, room, &e, text);
+        else
+            hub_deliver(b->gateway->hub, room, &e, text);
         return;
     }
     m->value[M_EVENTS_BAD]++;
@@ -76,6 +178,83 @@ static const struct store_hooks hooks = {
     .event = store_event,
 };
 
+/* --- what came, in order and without a hole ----------------------------------------------- */
+
+static struct place *place_of(void *ctx, struct span room)
+{
+    struct bus *b = ctx;
+    return hub_place(b->gateway->hub, room);
+}
+
+static void deliver(void *ctx, struct span room, const struct event *e, struct span text)
+{
+    struct bus *b = ctx;
+    struct event copy = *e;
+    copy.room = room;
+    hub_deliver(b->gateway->hub, room, &copy, text);
+}
+
+static void notify(void *arg, struct session *s)
+{
+    static const struct request unasked;
+    session_reply(s, &unasked, session_notices(s)->gap, arg);
+}
+
+static void tell_gap(void *ctx, struct span room, struct place after, struct place before)
+{
+    struct bus *b = ctx;
+    struct json *data = bus_gap(room, after, before);
+    b->gateway->metrics.value[M_GAPS]++;
+    log_limited(LOG_KIND_GAP, LOG_WARNING, "%.*s: events are lost", (int)room.len, room.at);
+    hub_members(b->gateway->hub, room, notify, data);
+    json_free(data);
+}
+
+static void tell_trouble(void *ctx, struct span room, const char *why)
+{
+    struct bus *b = ctx;
+    b->gateway->metrics.value[M_EVENTS_BAD]++;
+    log_limited(LOG_KIND_BAD_EVENT, LOG_WARNING, "%.*s: history: %s", (int)room.len, room.at, why);
+}
+
+static const struct follow_hooks follow_hooks = {
+    .place = place_of,
+    .event = deliver,
+    .gap = tell_gap,
+    .trouble = tell_trouble,
+};
+
+struct json *bus_gap(struct span room, struct place after, struct place before)
+{
+    char text[PLACE_BYTES];
+    struct json *data = json_new_object();
+    json_add_span(data, "room", room);
+    json_add_span(data, "after", place_format(after, text));
+    json_add_span(data, "before", place_format(before, text));
+    if (after.epoch == before.epoch)
+        json_add_number(data, "missing", (double)(before.seq - after.seq - 1));
+    return data;
+}
+
+void bus_take(struct bus *b, struct span room, const struct store_entry *entry,
+              const struct event *e, bool seen)
+{
+    struct place *at = hub_place(b->gateway->hub, room);
+    if (!at || is_unplaced(at) || place_compare(entry->place, *at) <= 0)
+        return;
+    if (!follow_continues(*at, seen, entry->place))
+        return;
+    *at = entry->place;
+    deliver(b, room, e, entry->text);
+}
+
+void bus_catch_up(struct bus *b, struct span room)
+{
+    follow_check(b->follow, room);
+}
+
+/* --- opening and closing ------------------------------------------------------------------ */
+
 struct bus *bus_open(struct gateway *g, const struct redis_address *address, bus_told *told,
                      void *ctx)
 {
@@ -84,13 +263,16 @@ struct bus *bus_open(struct gateway *g, const struct redis_address *address, bus
     b->told = told;
     b->ctx = ctx;
     snprintf(b->trouble, sizeof(b->trouble), "%s: not connected yet", address->label);
+    b->settlings_end = &b->settlings;
     b->store = store_open(g->loop, address, &hooks, b);
+    b->follow = follow_new(b->store, &follow_hooks, b);
     store_probe(b->store, (int)g->settings.probe_ms);
     return b;
 }
 
 void bus_close(struct bus *b)
 {
+    follow_free(b->follow);
     store_close(b->store);
     free(b);
 }
@@ -110,22 +292,7 @@ struct store *bus_store(struct bus *b)
     return b->store;
 }
 
-void bus_join(struct bus *b, struct session *s, struct span room)
-{
-    if (hub_join(b->gateway->hub, s, room) == HUB_FIRST)
-        store_listen(b->store, &room, 1);
-}
-
-void bus_room_gone(void *ctx, struct span room)
-{
-    struct gateway *g = ctx;
-    store_unlisten(g->bus->store, &room, 1);
-}
-
-void bus_settle(struct bus *b, store_done *done, void *arg)
-{
-    store_settle(b->store, done, arg);
-}
+/* --- publishing --------------------------------------------------------------------------- */
 
 static void deliver_here(struct bus *b, struct event *e)
 {

@@ -24,6 +24,17 @@ struct store *bus_store(struct bus *b);
 /* The session's joins take effect: listens to a room that is new here. */
 void bus_join(struct bus *b, struct session *s, struct span room);
 
+/* A kept event that was read from the history: if it is the next that this node's clients in the
+ * room are to get, they get it. seen: the one before it stood in the history too. */
+void bus_take(struct bus *b, struct span room, const struct store_entry *entry,
+              const struct event *e, bool seen);
+
+/* What a client is told of events that were between two places and are lost. */
+struct json *bus_gap(struct span room, struct place after, struct place before);
+
+/* Reads on where this node stands in a room. */
+void bus_catch_up(struct bus *b, struct span room);
+
 /* The hub's hook: nobody here is in the room any more. ctx: the gateway. */
 void bus_room_gone(void *ctx, struct span room);
 

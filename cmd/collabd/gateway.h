@@ -27,6 +27,7 @@ struct gateway {
     struct outboxes *outboxes; /* outbox.h */
     struct hub *hub;           /* hub.h */
     struct bus *bus;           /* bus.h */
+    struct resumes *resumes;   /* resume.h */
     struct session *sessions;  /* all, in a list (session.h) */
     struct node *node;         /* node.h */
     bool draining;             /* no new connections; the present ones are being closed */

@@ -9,12 +9,14 @@
 struct member {
     struct session *session;
     uint32_t seat; /* index in the session's seats */
+    bool held;
 };
 
 struct room {
     UT_hash_handle hh;
     struct member *members;
     uint32_t count, cap;
+    struct place place;
     uint32_t len;
     char name[];
 };
@@ -53,6 +55,7 @@ static struct room *make_room(struct hub *h, struct span name)
 {
     struct room *room = mem_zero(sizeof(*room) + name.len + 1);
     room->len = (uint32_t)name.len;
+    room->place = (struct place){UINT64_MAX, 0}; /* follow_anywhere */
     memcpy(room->name, name.at, name.len);
     HASH_ADD(hh, h->rooms, name, name.len, room);
     h->gateway->metrics.value[M_ROOMS]++;
@@ -93,7 +96,7 @@ static void take_seat(struct session *s, struct room *room)
         room->cap = room->cap ? room->cap * 2 : 1;
         room->members = mem_resize(room->members, room->cap * sizeof(struct member));
     }
-    room->members[room->count] = (struct member){s, s->seat_count};
+    room->members[room->count] = (struct member){s, s->seat_count, false};
     s->seats[s->seat_count++] = (struct seat){room, room->count++};
 }
 
@@ -157,23 +160,40 @@ void hub_leave_all(struct hub *h, struct session *s)
         leave(h, s, s->seat_count - 1);
 }
 
-/* An event on its way to the members of one room: framed once for each codec in use. */
-struct parcel {
-    const struct catalog *catalog;
-    const struct event *event;
-    struct span text;
-    struct frame *frames[CODECS_MAX];
-};
-
-static struct frame *parcel_frame(struct parcel *p, const struct codec *codec)
+void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
 {
-    struct frame **frame = &p->frames[codec->index];
-    if (!*frame)
-        *frame = codec->event(codec, p->catalog, p->event, p->text);
-    return *frame ? frame_ref(*frame) : NULL;
+    struct room *room = find_room(h, name);
+    int64_t index = room ? find_seat(s, room) : -1;
+    if (index >= 0)
+        room->members[s->seats[index].at].held = held;
 }
 
-static void parcel_fini(struct parcel *p)
+struct place *hub_place(struct hub *h, struct span name)
+{
+    struct room *room = find_room(h, name);
+    return room ? &room->place : NULL;
+}
+
+void hub_members(const struct hub *h, struct span name, hub_member *each, void *arg)
+{
+    const struct room *room = find_room(h, name);
+    for (uint32_t m = 0; room && m < room->count; m++)
+        if (!room->members[m].held)
+            each(arg, room->members[m].session);
+}
+
+/* --- delivering --------------------------------------------------------------------------- */
+
+void parcel_put(struct parcel *p, struct session *s)
+{
+    struct frame **frame = &p->frames[s->codec->index];
+    if (!*frame)
+        *frame = s->codec->event(s->codec, p->catalog, p->event, p->text);
+    if (*frame)
+        session_put(s, frame_ref(*frame));
+}
+
+void parcel_fini(struct parcel *p)
 {
     for (int i = 0; i < CODECS_MAX; i++)
         if (p->frames[i])
@@ -204,9 +224,9 @@ void hub_deliver(struct hub *h, struct span name, const struct event *e, struct 
     int64_t delivered = 0;
     for (uint32_t m = 0; m < room->count; m++) {
         struct session *s = room->members[m].session;
-        if (index > 0 && s->mark == h->deliveries)
+        if ((index > 0 && s->mark == h->deliveries) || (room->members[m].held && e->id.len))
             continue;
-        session_put(s, parcel_frame(&parcel, s->codec));
+        parcel_put(&parcel, s);
         delivered++;
     }
     h->gateway->metrics.value[M_DELIVERIES] += delivered;

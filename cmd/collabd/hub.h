@@ -8,6 +8,7 @@
 
 #include "event.h"
 #include "gateway.h"
+#include "place.h"
 #include "session.h"
 
 struct room;
@@ -29,6 +30,28 @@ bool hub_is_in(const struct hub *h, const struct session *s, struct span room);
 /* Whether it was in it. */
 bool hub_leave(struct hub *h, struct session *s, struct span room);
 void hub_leave_all(struct hub *h, struct session *s);
+
+/* Of one who is resuming, the kept events of the room are held back: its history is on the way. */
+void hub_hold(struct hub *h, struct session *s, struct span room, bool held);
+
+/* The place of the last kept event that was delivered in a room: the bus's to move. NULL: nobody
+ * here is in it. */
+struct place *hub_place(struct hub *h, struct span room);
+
+/* An event on its way to some sessions: framed once for each codec in use. All but the event and
+ * its text is zero at first. */
+struct parcel {
+    const struct catalog *catalog;
+    const struct event *event;
+    struct span text;
+    struct frame *frames[CODECS_MAX];
+};
+void parcel_put(struct parcel *p, struct session *s);
+void parcel_fini(struct parcel *p);
+
+/* Calls each for every member of a room but those that are held. */
+typedef void hub_member(void *arg, struct session *s);
+void hub_members(const struct hub *h, struct span room, hub_member *each, void *arg);
 
 /* Hands the event's copy for `room` to every member that is in none of the rooms before it in
  * e->rooms: each client gets the event once, whatever rooms it shares with it. text: the event

@@ -1,9 +1,11 @@
 #include "join.h"
 #include "admit.h"
 #include "bus.h"
+#include "follow.h"
 #include "hub.h"
 #include "mem.h"
 #include "reply.h"
+#include "resume.h"
 #include "room.h"
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,11 @@ struct joining {
     size_t done_count;
     enum error_code code; /* of the first that was refused */
     char message[256];
-    int outstanding; /* rooms being judged, and the request being read */
+    int outstanding; /* rooms being judged, and the request being read; then, being resumed */
+    char *since;     /* JSON: the last id of each room; NULL: nothing is to be resumed */
+    struct resume_request resume;
+    struct json *gaps;
+    bool unrecovered;
 };
 
 /* One of its rooms. */
@@ -125,17 +131,106 @@ static void refuse_name(struct joining *j, struct span name, enum error_code cod
     buf_fini(&room);
 }
 
+static void joining_free(struct joining *j)
+{
+    for (size_t i = 0; i < j->resume.count; i++)
+        free(j->resume.points[i].room);
+    free(j->resume.points);
+    free(j->since);
+    free(j);
+}
+
+static void release(struct joining *j)
+{
+    struct session *s = j->reply->session;
+    for (size_t i = 0; i < j->resume.count; i++)
+        hub_hold(s->gateway->hub, s, span_of(j->resume.points[i].room), false);
+}
+
+/* Where each room's history stands now: from there the client can resume another time. */
+static void add_last(struct joining *j)
+{
+    struct hub *hub = j->reply->session->gateway->hub;
+    struct buf text = {0};
+    struct span room;
+    struct json *last = json_add_object(j->reply->data, "last");
+    json_write(j->done, &text);
+    for (struct json_walk w = json_walk(buf_span(&text)); json_next_element(&w, &room);) {
+        char id[PLACE_BYTES], name[ROOM_BYTES_MAX + 1];
+        struct span inside = json_inside(room);
+        const struct place *at = hub_place(hub, inside);
+        if (!at || place_compare(*at, follow_anywhere) == 0)
+            continue;
+        snprintf(name, sizeof(name), "%.*s", (int)inside.len, inside.at);
+        json_add_span(last, name, place_format(*at, id));
+    }
+    buf_fini(&text);
+}
+
+static void answer(struct joining *j)
+{
+    struct waiting *w = j->reply;
+    if (j->since) {
+        json_add_bool(w->data, "recovered", !j->unrecovered);
+        add_last(j);
+    }
+    joining_free(j);
+    reply_done(w);
+}
+
+static void resumed(void *arg, const struct resume_result *result)
+{
+    struct joining *j = arg;
+    struct json *gap = json_new_object();
+    struct buf text = {0};
+    if (!result->recovered) {
+        j->unrecovered = true;
+        if (!j->gaps)
+            j->gaps = json_add_array(j->reply->data, "gaps");
+        json_add_span(gap, "room", result->room);
+        json_add_text(gap, "why", result->why);
+        if (result->gap)
+            json_write(result->gap, &text);
+        if (result->gap)
+            json_add_raw(gap, "lost", buf_span(&text));
+        json_push(j->gaps, gap);
+    } else {
+        json_free(gap);
+    }
+    buf_fini(&text);
+    if (!--j->outstanding)
+        answer(j);
+}
+
+static void resume(struct joining *j)
+{
+    j->outstanding = 1;
+    for (size_t i = 0; i < j->resume.count; i++) {
+        j->outstanding++;
+        resume_room(j->reply->session, &j->resume.points[i], &j->resume, resumed, j);
+    }
+    if (!--j->outstanding)
+        answer(j);
+}
+
 /* Joined: now, or on this node alone until Redis is back. */
 static void settled(void *arg, enum store_result result, const char *why)
 {
-    struct waiting *w = arg;
+    struct joining *j = arg;
+    struct waiting *w = j->reply;
+    if (result == STORE_DONE) {
+        resume(j);
+        return;
+    }
+    release(j);
     if (result == STORE_REFUSED) {
+        joining_free(j);
         reply_refused(w, ERROR_UNAVAILABLE, why);
         return;
     }
-    if (result == STORE_UNAVAILABLE)
-        reply_degraded(w, why);
-    reply_done(w);
+    reply_degraded(w, why);
+    j->unrecovered = j->resume.count > 0;
+    answer(j);
 }
 
 static void finish(struct joining *j)
@@ -143,11 +238,30 @@ static void finish(struct joining *j)
     struct waiting *w = j->reply;
     if (--j->outstanding)
         return;
-    if (!j->done_count && j->refused)
-        reply_refused_all(w, j->code, j->message);
-    else
-        bus_settle(w->session->gateway->bus, settled, w);
-    free(j);
+    if (j->done_count || !j->refused) {
+        bus_settle(w->session->gateway->bus, settled, j);
+        return;
+    }
+    reply_refused_all(w, j->code, j->message);
+    joining_free(j);
+}
+
+/* Whether the request names the last event that the client had in the room. */
+static void add_point(struct joining *j, struct span room)
+{
+    struct session *s = j->reply->session;
+    struct span key, id;
+    struct place since;
+    struct json_walk w = json_walk(span_of(j->since));
+    while (json_next_member(&w, &key, &id)) {
+        if (!span_equal(json_inside(key), room) || place_parse(json_inside(id), &since) != 0)
+            continue;
+        struct resume_request *all = &j->resume;
+        all->points = mem_resize(all->points, (all->count + 1) * sizeof(*all->points));
+        all->points[all->count++] = (struct resume_point){span_text(room), since};
+        hub_hold(s->gateway->hub, s, room, true);
+        return;
+    }
 }
 
 static void enter(struct joining *j, struct span room)
@@ -161,6 +275,8 @@ static void enter(struct joining *j, struct span room)
         return;
     }
     bus_join(g->bus, s, room);
+    if (j->since)
+        add_point(j, room);
     json_push_span(j->done, room);
     j->done_count++;
 }
@@ -197,15 +313,35 @@ static struct joining *joining_new(struct session *s, const struct request *r)
     return j;
 }
 
+/* {"ROOM":"ID",...}, or nothing. False after refusing the request. */
+static bool find_since(struct session *s, const struct request *r, struct span *since)
+{
+    struct span key, id;
+    struct place p;
+    if (!r->data.len || json_type(r->data) != JSON_OBJECT ||
+        !catalog_take(r->message, CATALOG_SINCE, r->data, since))
+        return true;
+    bool good = json_type(*since) == JSON_OBJECT;
+    for (struct json_walk w = json_walk(*since); good && json_next_member(&w, &key, &id);)
+        good = json_type(id) == JSON_STRING && place_parse(json_inside(id), &p) == 0;
+    if (!good)
+        session_refuse(s, r, ERROR_BAD_MESSAGE,
+                       "since: must be an object: the last id of each room", NULL);
+    return good;
+}
+
 void join_rooms(struct session *s, const struct request *r)
 {
     struct route_rooms routed;
     struct room_list list;
     struct span room;
     struct fault f;
-    if (!find_rooms(s, r, &routed, &list))
+    struct span since = {0};
+    if (!find_rooms(s, r, &routed, &list) || !find_since(s, r, &since))
         return;
     struct joining *j = joining_new(s, r);
+    if (since.len)
+        j->since = span_text(since);
     while (next_room(&list, &room)) {
         struct span name = room;
         if (read_room(&list, &name, &f) == 0)

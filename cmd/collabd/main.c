@@ -12,6 +12,7 @@
 #include "node.h"
 #include "outbox.h"
 #include "plain.h"
+#include "resume.h"
 #include "room.h"
 #include "session.h"
 #include "status.h"
@@ -278,6 +279,7 @@ static void set_up_stages(struct collabd *d)
         fail(STATUS_USAGE, &f);
     }
     g->bus = bus_open(g, &d->redis, redis_told, d);
+    g->resumes = resumes_new(g);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -295,6 +297,7 @@ static void take_down(struct collabd *d)
     engines_free(d->engines);
     socketio_free(d->socketio);
     bus_close(g->bus);
+    resumes_free(g->resumes);
     embedded_stop(d->embedded);
     close_handle((uv_handle_t *)&d->before_block);
     close_handle((uv_handle_t *)&d->tick);

@@ -1,0 +1,356 @@
+#include "resume.h"
+#include "bus.h"
+#include "follow.h"
+#include "hub.h"
+#include "link.h"
+#include "mem.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+enum {
+    PAGE_ENTRIES = 200,
+    STALLED_MS = 20, /* how often it is seen whether who was slow can take more */
+    PATIENCE = 3,    /* reads in vain for what the node has delivered */
+};
+
+/* One session in one room. */
+struct resumer {
+    struct session *session;
+    const struct resume_request *request;
+    resume_done *done;
+    void *arg;
+    struct place at;  /* of the last event that it has */
+    bool seen;        /* that event stood in the history, or comes before all */
+    bool stalled;     /* it has enough to take for now */
+    struct json *gap; /* the first; NULL: none */
+    const char *why;
+    struct resumer *prev, *next;
+};
+
+/* A room that is being resumed. */
+struct reader {
+    struct resumes *all;
+    UT_hash_handle hh;
+    struct resumer *resumers;
+    bool reading;
+    struct place from; /* where the read that is under way begins */
+    int in_vain;
+    size_t len;
+    char room[];
+};
+
+struct resumes {
+    struct gateway *gateway;
+    struct reader *readers;
+    uv_timer_t stalled;
+};
+
+static struct span room_of(const struct reader *reader)
+{
+    return (struct span){reader->room, reader->len};
+}
+
+/* --- the end of it ------------------------------------------------------------------------ */
+
+static void end_resumer(struct reader *reader, struct resumer *r)
+{
+    struct resume_result result = {room_of(reader), !r->why, r->at, r->gap, r->why};
+    hub_hold(reader->all->gateway->hub, r->session, room_of(reader), false);
+    DL_DELETE(reader->resumers, r);
+    r->done(r->arg, &result);
+    json_free(r->gap);
+    session_unref(r->session);
+    free(r);
+}
+
+static void end_all(struct reader *reader, const char *why)
+{
+    struct resumer *r, *next;
+    DL_FOREACH_SAFE (reader->resumers, r, next) {
+        if (why && !r->why)
+            r->why = why;
+        end_resumer(reader, r);
+    }
+}
+
+/* Those who are going, or have left the room meanwhile. */
+static void drop_gone(struct reader *reader)
+{
+    struct hub *hub = reader->all->gateway->hub;
+    struct resumer *r, *next;
+    DL_FOREACH_SAFE (reader->resumers, r, next)
+        if (session_is_closing(r->session) || !hub_is_in(hub, r->session, room_of(reader)))
+            end_resumer(reader, r);
+}
+
+static void reader_free(struct reader *reader)
+{
+    assert(!reader->resumers && !reader->reading);
+    HASH_DEL(reader->all->readers, reader);
+    free(reader);
+}
+
+/* --- an entry for a session --------------------------------------------------------------- */
+
+static bool is_resumed(const struct resumer *r, struct span room)
+{
+    for (size_t i = 0; i < r->request->count; i++)
+        if (span_is(room, r->request->points[i].room))
+            return true;
+    return false;
+}
+
+/* Whether the event comes to the session by a room before this one. */
+static bool comes_earlier(const struct resumer *r, const struct event *e)
+{
+    int index = event_room_index(e);
+    for (int i = 0; i < index; i++)
+        if (is_resumed(r, e->rooms[i]))
+            return true;
+    return false;
+}
+
+static void note_gap(struct resumer *r, struct span room, struct place before, const char *why)
+{
+    if (!r->gap)
+        r->gap = bus_gap(room, r->at, before);
+    if (!r->why)
+        r->why = why;
+}
+
+/* Whether the read that has come back begins where the session's events go on, or before. */
+static bool is_served(const struct reader *reader, const struct resumer *r)
+{
+    return !r->stalled && place_compare(r->at, reader->from) >= 0;
+}
+
+static int64_t waiting_bytes(const struct session *s)
+{
+    return s->link ? s->link->outbox.bytes : 0;
+}
+
+static bool has_enough(const struct session *s)
+{
+    return waiting_bytes(s) > s->gateway->settings.outbox_bytes_max / 2;
+}
+
+static void hand_entry(struct reader *reader, struct resumer *r, const struct store_entry *entry,
+                       struct parcel *parcel)
+{
+    int order = place_compare(entry->place, r->at);
+    if (order == 0)
+        r->seen = true;
+    if (order <= 0 || !is_served(reader, r))
+        return;
+    if (has_enough(r->session)) {
+        r->stalled = true;
+        return;
+    }
+    if (!follow_continues(r->at, r->seen, entry->place))
+        note_gap(r, room_of(reader), entry->place,
+                 r->at.epoch == entry->place.epoch || !r->at.epoch ? "trimmed" : "restarted");
+    r->at = entry->place;
+    r->seen = true;
+    if (parcel->event && !comes_earlier(r, parcel->event))
+        parcel_put(parcel, r->session);
+}
+
+static void hand_all(struct reader *reader, const struct store_entry *entry, bool seen)
+{
+    struct gateway *g = reader->all->gateway;
+    struct resumer *r;
+    struct event e;
+    struct fault f;
+    struct parcel parcel = {.catalog = g->catalog, .text = entry->text};
+    if (event_parse(&e, entry->text, false, &f) == 0) {
+        e.room = room_of(reader);
+        parcel.event = &e;
+    }
+    DL_FOREACH (reader->resumers, r)
+        hand_entry(reader, r, entry, &parcel);
+    if (parcel.event)
+        bus_take(g->bus, room_of(reader), entry, &e, seen);
+    parcel_fini(&parcel);
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static void read_on(struct reader *reader);
+
+/* The session is let go; what the node has delivered and the history has no more is lost to it. */
+static void let_go(struct reader *reader, struct resumer *r, const struct place *at)
+{
+    int order = at ? place_compare(r->at, *at) : 0;
+    if (at && order < 0)
+        note_gap(r, room_of(reader), (struct place){at->epoch, at->seq + 1}, "unknown");
+    else if ((!at || order > 0) && !r->seen && !r->why)
+        r->why = "unknown";
+    end_resumer(reader, r);
+}
+
+/* All of the history is read. Either the node has delivered more by now, or it has yet to: both
+ * read on; but not for ever. */
+static void settle(struct reader *reader, struct place last)
+{
+    struct gateway *g = reader->all->gateway;
+    const struct place *at = hub_place(g->hub, room_of(reader));
+    struct resumer *r, *next;
+    if (at && place_compare(*at, follow_anywhere) == 0)
+        at = NULL;
+    int order = at ? place_compare(*at, last) : 0;
+    if (order != 0 && reader->in_vain++ < PATIENCE) {
+        if (order < 0)
+            bus_catch_up(g->bus, room_of(reader));
+        return;
+    }
+    DL_FOREACH_SAFE (reader->resumers, r, next)
+        if (is_served(reader, r))
+            let_go(reader, r, at);
+}
+
+static void take_page(struct reader *reader, const struct store_page *page)
+{
+    struct place last = page->count ? page->entries[page->count - 1].place : store_beginning;
+    struct resumer *r;
+    for (size_t i = 0; i < page->count; i++)
+        hand_all(reader, &page->entries[i], i > 0);
+    if (page->count > 1)
+        reader->in_vain = 0;
+    if (page->count == PAGE_ENTRIES)
+        return;
+    DL_FOREACH (reader->resumers, r)
+        if (is_served(reader, r) && place_compare(r->at, last) > 0)
+            last = r->at;
+    settle(reader, last);
+}
+
+static void on_page(void *arg, enum store_result result, const struct store_page *page,
+                    const char *why)
+{
+    struct reader *reader = arg;
+    (void)why;
+    reader->reading = false;
+    drop_gone(reader);
+    if (result == STORE_DONE)
+        take_page(reader, page);
+    else
+        end_all(reader, "unavailable");
+    read_on(reader);
+}
+
+/* The session that has the least; NULL: none can take anything now. */
+static struct resumer *find_first(struct reader *reader)
+{
+    struct resumer *first = NULL, *r;
+    DL_FOREACH (reader->resumers, r)
+        if (!r->stalled && (!first || place_compare(r->at, first->at) < 0))
+            first = r;
+    return first;
+}
+
+static void on_stalled(uv_timer_t *timer);
+
+static void read_on(struct reader *reader)
+{
+    struct resumes *all = reader->all;
+    struct gateway *g = all->gateway;
+    const struct resumer *first = find_first(reader);
+    if (reader->reading)
+        return;
+    if (!reader->resumers) {
+        reader_free(reader);
+        return;
+    }
+    if (!first) {
+        uv_timer_start(&all->stalled, on_stalled, STALLED_MS, 0);
+        return;
+    }
+    struct store_stretch stretch = {first->at, store_end, PAGE_ENTRIES, STORE_OLDEST_FIRST};
+    reader->reading = true;
+    reader->from = first->at;
+    g->metrics.value[M_HISTORY_READS]++;
+    store_read(bus_store(g->bus), room_of(reader), &stretch, on_page, reader);
+}
+
+/* --- who was slow ------------------------------------------------------------------------- */
+
+static void wake(struct reader *reader)
+{
+    struct resumer *r;
+    int64_t most = reader->all->gateway->settings.outbox_bytes_max;
+    drop_gone(reader);
+    DL_FOREACH (reader->resumers, r)
+        if (r->stalled && waiting_bytes(r->session) < most / 4)
+            r->stalled = false;
+    if (!reader->reading)
+        read_on(reader);
+}
+
+static void on_stalled(uv_timer_t *timer)
+{
+    struct resumes *all = timer->data;
+    struct reader *reader, *next;
+    HASH_ITER (hh, all->readers, reader, next)
+        wake(reader);
+}
+
+/* --- public ------------------------------------------------------------------------------- */
+
+struct resumes *resumes_new(struct gateway *g)
+{
+    struct resumes *all = mem_zero(sizeof(*all));
+    all->gateway = g;
+    uv_timer_init(g->loop, &all->stalled);
+    all->stalled.data = all;
+    return all;
+}
+
+static void timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void resumes_free(struct resumes *all)
+{
+    struct reader *reader, *next;
+    HASH_ITER (hh, all->readers, reader, next) {
+        end_all(reader, "unavailable");
+        reader_free(reader);
+    }
+    uv_close((uv_handle_t *)&all->stalled, timer_closed);
+}
+
+static struct reader *find_reader(struct resumes *all, struct span room)
+{
+    struct reader *reader;
+    HASH_FIND(hh, all->readers, room.at, room.len, reader);
+    if (reader)
+        return reader;
+    reader = mem_zero(sizeof(*reader) + room.len);
+    reader->all = all;
+    reader->len = room.len;
+    memcpy(reader->room, room.at, room.len);
+    HASH_ADD(hh, all->readers, room, room.len, reader);
+    return reader;
+}
+
+void resume_room(struct session *s, const struct resume_point *point,
+                 const struct resume_request *request, resume_done *done, void *arg)
+{
+    struct resumes *all = s->gateway->resumes;
+    struct reader *reader = find_reader(all, span_of(point->room));
+    struct resumer *r = mem_zero(sizeof(*r));
+    r->session = session_ref(s);
+    r->request = request;
+    r->done = done;
+    r->arg = arg;
+    r->at = point->since;
+    r->seen = point->since.epoch == 0;
+    DL_APPEND(reader->resumers, r);
+    reader->in_vain = 0;
+    s->gateway->metrics.value[M_RESUMES]++;
+    read_on(reader);
+}

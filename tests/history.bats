@@ -1,0 +1,239 @@
+load helpers
+
+setup()
+{
+    start_redis
+    TOKEN=$(token '{"sub":"u1","rooms":["*"],"publish":["*"],"exp":4102444800}')
+}
+
+teardown()
+{
+    stop_all
+}
+
+# Numbered events of a type that is kept, from FIRST to LAST, on standard output.
+numbered() # ROOM FIRST LAST
+{
+    seq "$2" "$3" | sed "s/.*/{\"type\":\"comment:created\",\"room\":\"$1\",\"data\":{\"taskId\":\"t1\",\"commentId\":\"c\",\"n\":&}}/"
+}
+
+emit_numbered()
+{
+    numbered "$@" | collab-emit
+}
+
+# COUNT clients that follow a room on these nodes; what client N is told is in followers.N.
+follow() # COUNT ROOMS URL...
+{
+    local count=$1 rooms=$2
+    shift 2
+    start followers node "$BATS_TEST_DIRNAME/clients/follower.mjs" "$TOKEN" "$count" \
+        "$BATS_TEST_TMPDIR/followers" "$rooms" "$@"
+}
+
+told() # N
+{
+    cat "$BATS_TEST_TMPDIR/followers.${1:-0}"
+}
+
+# The numbers that a client got, in order.
+numbers() # N
+{
+    told "${1:-0}" | sed -n 's/.*"n":\([0-9]*\)}}$/\1/p'
+}
+
+has_number() # N NUMBER
+{
+    told "$1" 2>/dev/null | grep -q "\"n\":$2}}\$"
+}
+
+has_joined() # N TIMES
+{
+    [ "$(told "$1" | grep -c '"type":"subscribed"')" -ge "$2" ]
+}
+
+have_joined() # COUNT TIMES
+{
+    local n
+    for ((n = 0; n < $1; n++)); do
+        has_joined "$n" "$2" || return
+    done
+}
+
+clients_are() # COUNT
+{
+    [ "$(collab-stats --format json | jq '[.nodes[].metrics.sessions] | add')" = "$1" ]
+}
+
+reads()
+{
+    redis info commandstats | sed -n 's/^cmdstat_xrange:calls=\([0-9]*\).*/\1/p'
+}
+
+@test "what is published by the catalog is kept, with ids that receipts carry" {
+    start_collabd
+    run -0 collab-emit --receipts -t comment:created -d '{"taskId":"t1","commentId":"c1"}'
+    [[ $output =~ '"rooms":["task:t1"]'.*'"ids":["'[0-9]+'-0"]}'$ ]]
+    run -0 collab-emit --receipts -t comment:created -d '{"taskId":"t1","commentId":"c2"}'
+    [[ $output =~ '-1"]}'$ ]]
+    [ "$(redis xlen 'collab:history:{task:t1}')" = 2 ]
+    run -0 collab-emit --receipts -r task:t1 -t other
+    [[ $output != *ids* ]]
+    run -1 collab-emit -t comment:created -d '{"taskId":"t1"}'
+    [[ $output = *commentId* ]]
+}
+
+@test "a dry run shows the rooms that the catalog finds" {
+    start_collabd
+    run -0 collab-emit -n -t task:updated -d '{"taskId":"t1","projectId":"p1"}'
+    [[ $output = *'"room":"task:t1","rooms":["task:t1","project:p1"],'* ]]
+    run -0 collab-emit -n -c "$BATS_TEST_DIRNAME/../examples/versions/catalog.json" \
+        -t task:updated -d '{"taskId":"t1","projectId":"p1"}'
+    [[ $output = *'"room":"project:p1","time"'* ]]
+}
+
+@test "a key publishes once" {
+    start_collabd
+    run -0 collab-emit --receipts -k k1 -t comment:created -d '{"taskId":"t1","commentId":"c1"}'
+    local first=$output
+    run -0 collab-emit --receipts -k k1 -t comment:created -d '{"taskId":"t1","commentId":"c1"}'
+    [ "$(jq -c .ids <<<"$output")" = "$(jq -c .ids <<<"$first")" ]
+    [ "$(jq .again <<<"$output")" = true ]
+    numbered task:t1 1 3 >"$BATS_TEST_TMPDIR/events"
+    collab-emit -k k2 "$BATS_TEST_TMPDIR/events"
+    collab-emit -k k2 "$BATS_TEST_TMPDIR/events"
+    [ "$(redis xlen 'collab:history:{task:t1}')" = 4 ]
+}
+
+@test "an expected version that is not the current one: status 5, and both" {
+    start_collabd
+    collab-emit -t task:created -d '{"taskId":"t1","projectId":"p1"}'
+    run -0 collab-emit --receipts -e 0 -t task:moved -d '{"taskId":"t1","projectId":"p1","n":1}'
+    [ "$(jq .version <<<"$output")" = 1 ]
+    run --separate-stderr -5 collab-emit -e 0 -t task:moved -d '{"taskId":"t1","projectId":"p1"}'
+    [ "$(jq -c '[.version, .event.version, .event.data.n]' <<<"$output")" = '[1,1,1]' ]
+    [ "$stderr" = 'collab-emit: version conflict: the current version is 1' ]
+    run -1 collab-emit -e 0 -t comment:created -d '{"taskId":"t1","commentId":"c"}'
+    [[ $output = *'gives this event no version' ]]
+}
+
+@test "every accepted update of many writers has its own consecutive version" {
+    start_collabd
+    collab-emit -t task:created -d '{"taskId":"t1","projectId":"p1"}'
+    local writer
+    for writer in 1 2 3 4 5 6; do
+        start "writer$writer" bash -c '
+            for ((i = 0; i < 25; i++)); do
+                v=$(redis-cli -s "$REDIS_SOCKET" hget "collab:entity:{task:t1}" version)
+                collab-emit --receipts -e "$v" -t task:moved \
+                    -d "{\"taskId\":\"t1\",\"projectId\":\"p1\"}" || [ $? = 5 ] || exit 1
+            done'
+    done
+    for writer in 1 2 3 4 5 6; do
+        finish "writer$writer"
+        [ "$status" -eq 0 ]
+    done
+    cat "$BATS_TEST_TMPDIR"/writer*.out | jq 'select(.ids) | .version' | sort -n >"$BATS_TEST_TMPDIR/versions"
+    local count
+    count=$(wc -l <"$BATS_TEST_TMPDIR/versions")
+    [ "$count" -ge 25 ]
+    seq "$count" | diff - "$BATS_TEST_TMPDIR/versions"
+    redis xrange 'collab:history:{project:p1}' - + | grep -o '"version":[0-9]*' | cut -d: -f2 |
+        diff - <(seq 0 "$count")
+}
+
+@test "a client that was away gets what it missed, once and in order, before what is new" {
+    start_collabd
+    follow 1 task:t1 "ws://$GATEWAY/ws"
+    wait_until has_joined 0 1
+    emit_numbered task:t1 1 10
+    wait_until has_number 0 10
+    kill -USR2 "$(pid_of followers)"
+    wait_until clients_are 0
+    emit_numbered task:t1 11 600
+    kill -USR1 "$(pid_of followers)"
+    emit_numbered task:t1 601 1000
+    wait_until has_number 0 1000
+    numbers | diff - <(seq 1000)
+    told | grep '"type":"subscribed"' | jq -e .data.recovered
+}
+
+@test "a client resumes on another node" {
+    start_node one
+    local first=$GATEWAY
+    start_node two
+    follow 3 task:t1 "ws://$first/ws" "ws://$GATEWAY/ws"
+    wait_until have_joined 3 1
+    emit_numbered task:t1 1 10
+    wait_until has_number 2 10
+    kill -USR1 "$(pid_of followers)"
+    emit_numbered task:t1 11 300
+    stop one KILL
+    emit_numbered task:t1 301 400
+    local n
+    for n in 0 1 2; do
+        wait_until has_number $n 400
+        numbers $n | diff - <(seq 400)
+    done
+}
+
+@test "what is lost to a client is told it" {
+    start_collabd
+    follow 1 project:p1,task:t1 "ws://$GATEWAY/ws"
+    wait_until has_joined 0 1
+    emit_numbered task:t1 1 10
+    wait_until has_number 0 10
+    kill -USR2 "$(pid_of followers)"
+    wait_until clients_are 0
+    emit_numbered task:t1 11 1101
+    kill -USR1 "$(pid_of followers)"
+    wait_until has_number 0 1101
+    wait_until has_joined 0 2
+    numbers | sed -n '11,$p' | diff - <(seq 102 1101)
+    [ "$(told | grep '"type":"subscribed"' | tail -n 1 |
+        jq -c '.data | [.recovered, .gaps[0].room, .gaps[0].why, .gaps[0].lost.missing]')" = \
+        '[false,"task:t1","trimmed",91]' ]
+}
+
+@test "an event for several rooms comes once, also to who resumes" {
+    start_collabd
+    follow 1 project:p1,task:t1 "ws://$GATEWAY/ws"
+    wait_until has_joined 0 1
+    local event='{"type":"task:updated","data":{"taskId":"t1","projectId":"p1","n":N}}'
+    sed s/N/1/ <<<"$event" | collab-emit
+    wait_until has_number 0 1
+    kill -USR2 "$(pid_of followers)"
+    wait_until clients_are 0
+    for n in 2 3; do sed s/N/$n/ <<<"$event" | collab-emit; done
+    kill -USR1 "$(pid_of followers)"
+    wait_until has_joined 0 2
+    sed s/N/4/ <<<"$event" | collab-emit
+    wait_until has_number 0 4
+    numbers | diff - <(seq 4)
+}
+
+@test "however many resume, a page is read once" {
+    start_collabd --max-connections 2000
+    follow 500 task:t1 "ws://$GATEWAY/ws"
+    wait_until clients_are 500
+    wait_until have_joined 500 1
+    emit_numbered task:t1 1 1
+    wait_until has_number 499 1
+    kill -USR2 "$(pid_of followers)"
+    wait_until clients_are 0
+    emit_numbered task:t1 2 101
+    redis config resetstat
+    kill -USR1 "$(pid_of followers)"
+    local n
+    for n in 0 100 499; do wait_until has_number $n 101; done
+    wait_until have_joined 500 2
+    for n in {0..499}; do numbers "$n" | cmp -s - <(seq 101); done
+    echo "# reads: $(reads)" >&3
+    [ "$(reads)" -le 60 ]
+}
+
+@test "a bad since is refused" {
+    start_collabd
+    follow 1 'a b' "ws://$GATEWAY/ws"
+    wait_until grep -qs bad_room "$BATS_TEST_TMPDIR/followers.0"
+}
