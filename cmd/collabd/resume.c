@@ -1,5 +1,6 @@
 #include "resume.h"
 #include "bus.h"
+#include "clock.h"
 #include "follow.h"
 #include "hub.h"
 #include "link.h"
@@ -14,6 +15,18 @@ enum {
     PAGE_ENTRIES = 200,
     STALLED_MS = 20, /* how often it is seen whether who was slow can take more */
     PATIENCE = 3,    /* reads in vain for what the node has delivered */
+    CACHE_MS = 2000, /* how long what was read is kept for others who come back now */
+    CACHE_ENTRIES = 1000,
+    CACHE_BYTES = 1024 * 1024,
+};
+
+/* An unbroken stretch of a history, from the place after `from` on. */
+struct cache {
+    struct store_entry *entries; /* their texts are offsets into text */
+    size_t count;
+    struct buf text;
+    struct place from;
+    bool held; /* there is one; it may be empty */
 };
 
 /* One session in one room. */
@@ -38,6 +51,8 @@ struct reader {
     bool reading;
     struct place from; /* where the read that is under way begins */
     int in_vain;
+    struct cache cache;
+    int64_t used_ms; /* steady */
     size_t len;
     char room[];
 };
@@ -86,9 +101,17 @@ static void drop_gone(struct reader *reader)
             end_resumer(reader, r);
 }
 
+static void cache_clear(struct cache *c)
+{
+    free(c->entries);
+    buf_fini(&c->text);
+    *c = (struct cache){.held = false};
+}
+
 static void reader_free(struct reader *reader)
 {
     assert(!reader->resumers && !reader->reading);
+    cache_clear(&reader->cache);
     HASH_DEL(reader->all->readers, reader);
     free(reader);
 }
@@ -211,20 +234,81 @@ static void settle(struct reader *reader, struct place last)
             let_go(reader, r, at);
 }
 
-static void take_page(struct reader *reader, const struct store_page *page)
+static struct place cache_last(const struct cache *c)
 {
-    struct place last = page->count ? page->entries[page->count - 1].place : store_beginning;
-    struct resumer *r;
-    for (size_t i = 0; i < page->count; i++)
-        hand_all(reader, &page->entries[i], i > 0);
-    if (page->count > 1)
-        reader->in_vain = 0;
-    if (page->count == PAGE_ENTRIES)
+    return c->count ? c->entries[c->count - 1].place : c->from;
+}
+
+static void cache_add(struct cache *c, const struct store_entry *entry)
+{
+    c->entries = mem_resize(c->entries, (c->count + 1) * sizeof(*c->entries));
+    c->entries[c->count] = *entry;
+    c->entries[c->count++].text.at = NULL;
+    buf_join(&c->text, entry->text);
+}
+
+/* Adds a page that goes on where the cache ends, or makes it the cache. What stands at `from`
+ * itself is had by whoever resumes there, but only if it stands there is it known that none is
+ * missing. */
+static void keep_page(struct reader *reader, const struct store_page *page)
+{
+    struct cache *c = &reader->cache;
+    size_t first = page->count && place_compare(page->entries[0].place, reader->from) == 0;
+    bool anchored = first || reader->from.epoch == 0;
+    if (c->held && (place_compare(cache_last(c), reader->from) != 0 || !anchored ||
+                    c->count + page->count > CACHE_ENTRIES || c->text.len > CACHE_BYTES))
+        cache_clear(c);
+    if (!anchored)
         return;
+    if (!c->held)
+        *c = (struct cache){.from = reader->from, .held = true};
+    for (size_t i = first; i < page->count; i++)
+        cache_add(c, &page->entries[i]);
+}
+
+/* Whether the cache has what comes after a place, or that nothing does. */
+static bool is_cached(const struct cache *c, struct place at)
+{
+    return c->held && place_compare(at, c->from) >= 0 && place_compare(at, cache_last(c)) <= 0;
+}
+
+static void settle_served(struct reader *reader, struct place last)
+{
+    struct resumer *r;
     DL_FOREACH (reader->resumers, r)
         if (is_served(reader, r) && place_compare(r->at, last) > 0)
             last = r->at;
     settle(reader, last);
+}
+
+/* Hands out what is in the cache. An id that is not in it never was one. */
+static void serve_cached(struct reader *reader)
+{
+    struct cache *c = &reader->cache;
+    struct resumer *r;
+    size_t from = 0;
+    reader->from = c->from;
+    DL_FOREACH (reader->resumers, r)
+        r->seen |= place_compare(r->at, c->from) == 0;
+    for (size_t i = 0; i < c->count; i++) {
+        struct store_entry entry = c->entries[i];
+        entry.text.at = c->text.at + from;
+        from += entry.text.len;
+        hand_all(reader, &entry, true);
+    }
+    settle_served(reader, cache_last(c));
+}
+
+static void take_page(struct reader *reader, const struct store_page *page)
+{
+    struct place last = page->count ? page->entries[page->count - 1].place : store_beginning;
+    for (size_t i = 0; i < page->count; i++)
+        hand_all(reader, &page->entries[i], i > 0);
+    keep_page(reader, page);
+    if (page->count > 1)
+        reader->in_vain = 0;
+    if (page->count < PAGE_ENTRIES)
+        settle_served(reader, last);
 }
 
 static void on_page(void *arg, enum store_result result, const struct store_page *page,
@@ -253,26 +337,43 @@ static struct resumer *find_first(struct reader *reader)
 
 static void on_stalled(uv_timer_t *timer);
 
-static void read_on(struct reader *reader)
+/* Nobody is resuming just now: what was read is kept for a while. */
+static void rest(struct reader *reader)
 {
     struct resumes *all = reader->all;
-    struct gateway *g = all->gateway;
-    const struct resumer *first = find_first(reader);
-    if (reader->reading)
-        return;
-    if (!reader->resumers) {
+    if (!reader->cache.held) {
         reader_free(reader);
         return;
     }
-    if (!first) {
-        uv_timer_start(&all->stalled, on_stalled, STALLED_MS, 0);
-        return;
-    }
-    struct store_stretch stretch = {first->at, store_end, PAGE_ENTRIES, STORE_OLDEST_FIRST};
+    if (!uv_is_active((uv_handle_t *)&all->stalled))
+        uv_timer_start(&all->stalled, on_stalled, CACHE_MS, 0);
+}
+
+static void read_page(struct reader *reader, struct place from)
+{
+    struct gateway *g = reader->all->gateway;
+    struct store_stretch stretch = {from, store_end, PAGE_ENTRIES, STORE_OLDEST_FIRST};
     reader->reading = true;
-    reader->from = first->at;
+    reader->from = from;
     g->metrics.value[M_HISTORY_READS]++;
     store_read(bus_store(g->bus), room_of(reader), &stretch, on_page, reader);
+}
+
+static void read_on(struct reader *reader)
+{
+    struct resumes *all = reader->all;
+    const struct resumer *first = find_first(reader);
+    reader->used_ms = clock_steady_ms();
+    if (first && is_cached(&reader->cache, first->at)) {
+        serve_cached(reader);
+        first = find_first(reader);
+    }
+    if (!reader->resumers)
+        rest(reader);
+    else if (!first)
+        uv_timer_start(&all->stalled, on_stalled, STALLED_MS, 0);
+    else
+        read_page(reader, first->at);
 }
 
 /* --- who was slow ------------------------------------------------------------------------- */
@@ -285,16 +386,27 @@ static void wake(struct reader *reader)
     DL_FOREACH (reader->resumers, r)
         if (r->stalled && waiting_bytes(r->session) < most / 4)
             r->stalled = false;
-    if (!reader->reading)
-        read_on(reader);
+    read_on(reader);
 }
 
 static void on_stalled(uv_timer_t *timer)
 {
     struct resumes *all = timer->data;
     struct reader *reader, *next;
-    HASH_ITER (hh, all->readers, reader, next)
-        wake(reader);
+    int64_t now_ms = clock_steady_ms();
+    bool kept = false;
+    HASH_ITER (hh, all->readers, reader, next) {
+        if (reader->reading)
+            continue;
+        if (reader->resumers)
+            wake(reader);
+        else if (now_ms - reader->used_ms >= CACHE_MS)
+            reader_free(reader);
+        else
+            kept = true;
+    }
+    if (kept && !uv_is_active((uv_handle_t *)timer))
+        uv_timer_start(timer, on_stalled, CACHE_MS, 0);
 }
 
 /* --- public ------------------------------------------------------------------------------- */
@@ -352,5 +464,6 @@ void resume_room(struct session *s, const struct resume_point *point,
     DL_APPEND(reader->resumers, r);
     reader->in_vain = 0;
     s->gateway->metrics.value[M_RESUMES]++;
-    read_on(reader);
+    if (!reader->reading)
+        read_on(reader);
 }
