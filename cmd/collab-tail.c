@@ -1,10 +1,13 @@
 /* collab-tail: prints events as they happen, from Redis or as a client of a gateway. */
+#include "bookmark.h"
 #include "client.h"
 #include "clock.h"
 #include "event.h"
+#include "follow.h"
 #include "ident.h"
 #include "json.h"
 #include "mem.h"
+#include "num.h"
 #include "protocol.h"
 #include "room.h"
 #include "store.h"
@@ -14,11 +17,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     NOTICE_INTERVAL_MS = 1000,
     RETRY_FIRST_MS = 1000,
     RETRY_LAST_MS = 30 * 1000,
+    SAVE_MS = 20, /* how soon the state is saved after something was printed */
+    LAST_MAX = 1000000,
 };
 
 struct settings {
@@ -32,6 +38,10 @@ struct settings {
     char *redis;
     char *url;
     char *token_file;
+    char *since;
+    bool exit;
+    char *state;
+    bool gaps;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -48,6 +58,14 @@ static const struct opt rows[] = {
      .help = "stop after so many events"},
     {'W', "limit", "TIME", OPT_MS, AT(limit_ms), .min = 1, .max = INT64_MAX,
      .help = "stop after this long, with status 6"},
+    {0, "since", "ID|-N|TIME|@TIME|beginning", OPT_TEXT, AT(since),
+     .help = "first what was kept: after this id, the last N of each room, of the last so long, or "
+             "since a date"},
+    {'e', "exit", NULL, OPT_FLAG, AT(exit), .help = "stop where the history ends now"},
+    {0, "state", "FILE", OPT_TEXT, AT(state),
+     .help = "keep in this file how far the output has come, and go on there"},
+    {0, "gaps", NULL, OPT_FLAG, AT(gaps),
+     .help = "print a record where events are lost, and end with status 7 if any were"},
     {'v', "verbose", NULL, OPT_FLAG, AT(verbose), .help = "say when listening begins"},
     {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
     {0, "url", "URL", OPT_TEXT, AT(url),
@@ -81,11 +99,23 @@ static struct {
     bool to_terminal;
     int64_t shown;
     struct buf record, type;
-    struct pace bad_events, lost, found, degraded, errors;
-    bool was_up; /* the source was reached once */
+    struct pace bad_events, lost, found, degraded, errors, gaps;
+    bool was_up;   /* the source was reached once */
+    bool is_lossy; /* events were lost */
+
+    struct bookmark *places;
+    struct bookmark *begun; /* rooms whose beginning was settled */
+    bool resumed;           /* places are of a state file */
+    struct place since;     /* of --since ID, or the beginning; else anywhere */
+    int64_t last;           /* of --since -N; 0: not given */
+    int64_t since_ms;       /* wall clock, of --since TIME; -1: not given */
+    size_t behind;          /* rooms that are being read from where they were left */
+    bool started;
+    uv_timer_t save;
 
     const struct redis_address *address;
     struct store *store;
+    struct follow *follow;
 
     struct client_net *net;
     char *token;
@@ -171,20 +201,81 @@ static struct span make_record(struct span text)
     return buf_span(&tail.record);
 }
 
-static void show(const struct event *e, struct span text)
+/* --- How far it has come --- */
+
+static enum exit_status outcome(void)
 {
-    bool is_full = tail.set.count > 0 && tail.shown == tail.set.count;
-    if (is_full || !takes_type(e->type) || !takes_fields(text))
+    return tail.set.gaps && tail.is_lossy ? STATUS_LOST : STATUS_OK;
+}
+
+/* What was printed goes out first: the state never says more than was. */
+static void save(void)
+{
+    struct fault f;
+    if (!tail.set.state)
         return;
-    struct span record = make_record(text);
+    tool_flush();
+    if (bookmark_save(tail.places, tail.set.state, STDOUT_FILENO, follow_anywhere.epoch, &f) < 0)
+        tool_fail(STATUS_NO, "--state: %s", f.text);
+}
+
+static void on_save(uv_timer_t *timer)
+{
+    (void)timer;
+    save();
+}
+
+static void save_soon(void)
+{
+    if (tail.set.state && !uv_is_active((uv_handle_t *)&tail.save))
+        uv_timer_start(&tail.save, on_save, SAVE_MS, 0);
+}
+
+static void print(struct span record)
+{
     if (tail.set.nul) {
         tool_out_raw(record);
         tool_out_raw((struct span){"", 1});
     } else {
         tool_out(record);
     }
+}
+
+/* An event that is of before --since. */
+static bool is_early(const struct event *e)
+{
+    int64_t at_ms;
+    return tail.since_ms >= 0 && e->time.len > 0 && clock_parse_stamp(e->time, &at_ms) == 0 &&
+           at_ms < tail.since_ms;
+}
+
+static void show(const struct event *e, struct span text)
+{
+    bool is_full = tail.set.count > 0 && tail.shown == tail.set.count;
+    save_soon();
+    if (is_full || is_early(e) || !takes_type(e->type) || !takes_fields(text))
+        return;
+    print(make_record(text));
     if (++tail.shown == tail.set.count)
-        tool_stop(STATUS_OK);
+        tool_stop(outcome());
+}
+
+/* after, before: ids, or empty. An event of that form, so that what reads events can read it. */
+static void tell_gap(struct span room, struct span after, struct span before)
+{
+    struct buf record = {0};
+    tail.is_lossy = true;
+    notice(&tail.gaps, "%.*s: events are lost after %.*s", (int)room.len, room.at, (int)after.len,
+           after.at);
+    if (!tail.set.gaps)
+        return;
+    buf_printf(
+        &record,
+        "{\"type\":\"gap\",\"room\":\"%.*s\",\"data\":{\"after\":\"%.*s\",\"before\":\"%.*s\"}}",
+        (int)room.len, room.at, (int)after.len, after.at, (int)before.len, before.at);
+    print(buf_span(&record));
+    buf_fini(&record);
+    save_soon();
 }
 
 /* --- From Redis --- */
@@ -215,6 +306,117 @@ static bool is_first_copy(const struct event *e, struct span room)
     return is_wanted(room);
 }
 
+static struct place *on_place(void *ctx, struct span room)
+{
+    (void)ctx;
+    return bookmark_place(tail.places, room, tail.resumed ? store_beginning : follow_anywhere);
+}
+
+static void on_followed(void *ctx, struct span room, const struct event *e, struct span text)
+{
+    (void)ctx;
+    if (is_first_copy(e, room))
+        show(e, text);
+    else
+        save_soon();
+}
+
+static void on_gap(void *ctx, struct span room, struct place after, struct place before)
+{
+    (void)ctx;
+    char a[PLACE_BYTES], b[PLACE_BYTES];
+    bool asked_for_all = after.epoch == 0 && !tail.resumed;
+    if (!asked_for_all)
+        tell_gap(room, place_format(after, a), place_format(before, b));
+}
+
+static void on_trouble(void *ctx, struct span room, const char *why)
+{
+    (void)ctx;
+    notice(&tail.bad_events, "room %s: history: %s", fault_quote(room), why);
+}
+
+static void one_less(void)
+{
+    if (tail.behind == 0 || --tail.behind > 0)
+        return;
+    save_soon();
+    if (tail.set.exit)
+        tool_stop(tail.shown == 0 && outcome() == STATUS_OK ? STATUS_NO : outcome());
+}
+
+static void on_caught_up(void *ctx, struct span room)
+{
+    (void)ctx;
+    (void)room;
+    one_less();
+}
+
+/* The room is read from a place on; what comes meanwhile waits for that. */
+static void start_at(struct span room, struct place p)
+{
+    struct place *at = on_place(NULL, room);
+    if (place_compare(*at, follow_anywhere) == 0)
+        *at = p;
+    follow_check(tail.follow, room);
+}
+
+/* The last N of a room, and the one before them, after which it begins. */
+static void on_last(void *arg, enum store_result result, const struct store_page *page,
+                    const char *why)
+{
+    (void)arg;
+    if (result == STORE_REFUSED)
+        tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.address->label, why);
+    if (result == STORE_DONE && page->count > (size_t)tail.last)
+        start_at(page->room, page->entries[page->count - 1].place);
+    else if (result == STORE_DONE)
+        start_at(page->room, store_beginning);
+}
+
+static void start_room(struct span room)
+{
+    struct store_stretch newest = {store_beginning, store_end, (size_t)tail.last + 1,
+                                   STORE_NEWEST_FIRST};
+    bool is_known = bookmark_find(tail.places, room) != NULL;
+    if (bookmark_find(tail.begun, room))
+        return;
+    bookmark_place(tail.begun, room, store_beginning);
+    tail.behind++;
+    if (is_known || tail.resumed)
+        start_at(room, *on_place(NULL, room));
+    else if (tail.last > 0 || place_compare(tail.since, follow_anywhere) == 0)
+        store_read(tail.store, room, &newest, on_last, NULL);
+    else
+        start_at(room, tail.since);
+}
+
+static void on_history(void *arg, struct span room)
+{
+    (void)arg;
+    if (is_wanted(room))
+        start_room(room);
+}
+
+static bool wants_history(void)
+{
+    return tail.set.since || tail.set.state || tail.set.exit;
+}
+
+/* A room that nobody knew of is begun by what comes from it first. */
+static void take_kept(struct span room, const struct event *e, struct span text)
+{
+    bool is_of_old = tail.set.since || tail.resumed || tail.set.exit;
+    if (wants_history() && is_of_old)
+        start_room(room);
+    else if (wants_history())
+        bookmark_place(tail.begun, room, store_beginning);
+    bool is_being_begun =
+        tail.last > 0 && place_compare(*on_place(NULL, room), follow_anywhere) == 0;
+    if (!is_being_begun) /* else it comes with the history */
+        follow_event(tail.follow, room, e, text);
+}
+
 static void on_event(void *ctx, struct span room, struct span text)
 {
     (void)ctx;
@@ -222,8 +424,40 @@ static void on_event(void *ctx, struct span room, struct span text)
     struct fault f;
     if (event_parse(&e, text, false, &f) < 0)
         notice(&tail.bad_events, "room %s: not an event: %s", fault_quote(room), f.text);
+    else if (e.id.len > 0)
+        take_kept(room, &e, text);
     else if (is_first_copy(&e, room))
         show(&e, text);
+}
+
+static void on_histories(void *arg, enum store_result result, const char *why)
+{
+    (void)arg;
+    if (result == STORE_REFUSED)
+        tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.address->label, why);
+    one_less();
+}
+
+/* Where rooms begin must be known if they are to be read, or to be gone on with another time. */
+static void start_rooms(void)
+{
+    if (tail.started || !wants_history())
+        return;
+    tail.behind = 1; /* this function */
+    for (size_t i = 0; i < tail.room_count; i++)
+        start_room(tail.rooms[i]);
+    for (size_t i = 0; i < tail.pattern_count; i++) {
+        tail.behind++;
+        store_histories(tail.store, tail.patterns[i], on_history, on_histories, NULL);
+    }
+    one_less();
+}
+
+static void check_place(void *arg, struct span room, struct place *at)
+{
+    (void)arg;
+    (void)at;
+    follow_check(tail.follow, room);
 }
 
 static void on_settled(void *arg, enum store_result result, const char *why)
@@ -231,8 +465,13 @@ static void on_settled(void *arg, enum store_result result, const char *why)
     (void)arg;
     if (result == STORE_REFUSED)
         tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.address->label, why);
-    if (result == STORE_DONE)
-        say_listening(tail.room_count, tail.pattern_count);
+    if (result != STORE_DONE)
+        return;
+    say_listening(tail.room_count, tail.pattern_count);
+    if (tail.started)
+        bookmark_each(tail.places, check_place, NULL);
+    start_rooms();
+    tail.started = true;
 }
 
 static void on_up(void *ctx)
@@ -252,14 +491,17 @@ static void on_down(void *ctx, const char *why)
     (void)ctx;
     if (!tail.was_up)
         tool_fail(STATUS_UNREACHABLE, "%s", why);
-    notice(&tail.lost, "%s; what happens now is missed; trying again", why);
+    notice(&tail.lost, "%s; what is not kept is missed now; trying again", why);
 }
 
 static void open_redis(void)
 {
     static const struct store_hooks hooks = {on_up, on_down, on_event};
+    static const struct follow_hooks follow_hooks = {on_place, on_followed, on_gap, on_trouble,
+                                                     on_caught_up};
     tail.address = tool_redis(tail.set.redis);
     tail.store = store_open(tool_loop(), tail.address, &hooks, NULL);
+    tail.follow = follow_new(tail.store, &follow_hooks, NULL);
 }
 
 /* --- From a gateway --- */
@@ -278,6 +520,66 @@ static char *field_text(struct span object, const char *name)
     return tame.at ? tame.at : mem_text("");
 }
 
+/* Where the room is to begin, if that is known. */
+static void add_since(struct buf *message, struct span room)
+{
+    const struct place *at = bookmark_find(tail.places, room);
+    char id[PLACE_BYTES];
+    bool is_first = message->at[message->len - 1] == '{';
+    if (!at && place_compare(tail.since, follow_anywhere) == 0)
+        return;
+    place_format(at ? *at : tail.since, id);
+    buf_printf(message, "%s\"%.*s\":\"%s\"", is_first ? "" : ",", (int)room.len, room.at, id);
+}
+
+/* Of an event that came, or of where a room stands with none. */
+static void note_place(struct span room, struct span id)
+{
+    struct place p;
+    if (place_parse(id, &p) < 0)
+        return;
+    struct place *at = bookmark_place(tail.places, room, p);
+    if (place_compare(p, *at) > 0)
+        *at = p;
+    save_soon();
+}
+
+static void note_last(struct span data)
+{
+    struct span last, room, id;
+    if (!json_get(data, "last", &last))
+        return;
+    for (struct json_walk w = json_walk(last); json_next_member(&w, &room, &id);)
+        note_place(json_inside(room), json_inside(id));
+}
+
+static struct span text_of(struct span object, const char *name)
+{
+    struct span value;
+    return json_get(object, name, &value) && json_type(value) == JSON_STRING ? json_inside(value)
+                                                                             : (struct span){0};
+}
+
+static void on_lost(struct span gap)
+{
+    tell_gap(text_of(gap, "room"), text_of(gap, "after"), text_of(gap, "before"));
+}
+
+/* What the gateway could not find of what was asked for; of the beginning, that is nothing. */
+static void say_gaps(struct span data)
+{
+    struct span gaps, each, lost;
+    bool asked_for_all = tail.since.epoch == 0 && !tail.resumed;
+    if (!json_get(data, "gaps", &gaps))
+        return;
+    for (struct json_walk w = json_walk(gaps); json_next_element(&w, &each);) {
+        bool is_told = json_get(each, "lost", &lost);
+        if (is_told && asked_for_all && span_is(text_of(lost, "after"), "0-0"))
+            continue;
+        on_lost(is_told ? lost : each);
+    }
+}
+
 static void subscribe(struct client *c)
 {
     struct buf message = {0};
@@ -286,7 +588,10 @@ static void subscribe(struct client *c)
         buf_text(&message, i > 0 ? "," : "");
         json_encode(&message, tail.rooms[i]);
     }
-    buf_text(&message, "]}}");
+    buf_text(&message, "],\"since\":{");
+    for (size_t i = 0; i < tail.room_count; i++)
+        add_since(&message, tail.rooms[i]);
+    buf_text(&message, "}}}");
     client_send(c, buf_span(&message));
     buf_fini(&message);
 }
@@ -325,7 +630,11 @@ static void on_subscribed(struct span data)
         notice(&tail.degraded, "%s: the gateway has lost Redis; only its own clients are heard",
                tail.set.url);
     tail.was_up = true;
+    say_gaps(data);
+    note_last(data);
     say_listening(tail.room_count - refused, 0);
+    if (tail.set.exit)
+        tool_stop(tail.shown == 0 && outcome() == STATUS_OK ? STATUS_NO : outcome());
 }
 
 static enum exit_status status_of(const char *code)
@@ -361,8 +670,12 @@ static void on_message(struct client *c, void *ctx, struct span text)
     struct span unused;
     if (event_parse(&e, text, false, &f) < 0)
         notice(&tail.bad_events, "%s: message not understood: %s", tail.set.url, f.text);
-    else if (e.room.len > 0)
+    else if (e.room.len > 0) {
+        if (e.id.len > 0)
+            note_place(e.room, e.id);
         show(&e, text);
+    } else if (span_is(e.type, "gap"))
+        on_lost(e.data);
     else if (json_get(text, "code", &unused))
         on_error(c, text, e.data);
     else if (json_get(text, "ref", &unused))
@@ -410,7 +723,8 @@ static void on_closed(struct client *c, void *ctx, int code, struct span why)
         tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.set.url, reason.at);
     if (code == 0 && !tail.was_up)
         tool_fail(STATUS_UNREACHABLE, "%s: %s", tail.set.url, reason.at);
-    notice(&tail.lost, "%s: %s; what happens now is missed; trying again", tail.set.url, reason.at);
+    notice(&tail.lost, "%s: %s; what is not kept is missed now; trying again", tail.set.url,
+           reason.at);
     buf_fini(&reason);
     try_again();
 }
@@ -479,10 +793,62 @@ static void check_usage(void)
         tool_fail(STATUS_USAGE, "--token-file goes with --url");
     if (set->url && (tail.pattern_count > 0 || tail.room_count == 0))
         tool_fail(STATUS_USAGE, "--url needs rooms by name: a gateway takes no pattern");
+    if (set->url && tail.last > 0)
+        tool_fail(STATUS_USAGE, "--since -N can't go with --url");
+}
+
+/* --since: an id, -N, how long ago, @ and a date, or "beginning". */
+static void read_since(void)
+{
+    struct span text = span_of(tail.set.since ? tail.set.since : "");
+    struct fault f;
+    bool is_all = tail.set.since || (tail.set.exit && !tail.set.state);
+    tail.since = is_all ? store_beginning : follow_anywhere;
+    tail.since_ms = -1;
+    if (text.len == 0 || span_is(text, "beginning"))
+        return;
+    if (text.at[0] == '-') {
+        span_drop(&text, 1);
+        if (num_parse(text, 1, LAST_MAX, &tail.last, &f) < 0)
+            tool_fail(STATUS_USAGE, "--since: %s", f.text);
+    } else if (text.at[0] == '@') {
+        span_drop(&text, 1);
+        if (clock_parse_stamp(text, &tail.since_ms) < 0)
+            tool_fail(STATUS_USAGE, "--since: %s: must be a time such as @2026-11-20T18:00:00Z",
+                      fault_quote(text));
+    } else if (place_parse(text, &tail.since) == 0) {
+        if (tail.room_count != 1 || tail.pattern_count > 0)
+            tool_fail(STATUS_USAGE, "--since: an id is of one room: name that alone");
+    } else {
+        int64_t ago_ms;
+        if (num_parse_ms(text, 0, INT64_MAX / 2, &ago_ms, &f) < 0)
+            tool_fail(STATUS_USAGE, "--since: %s", f.text);
+        tail.since_ms = clock_wall_ms() - ago_ms;
+    }
+}
+
+static void read_state(void)
+{
+    struct fault f;
+    tail.places = bookmark_new();
+    tail.begun = bookmark_new();
+    uv_timer_init(tool_loop(), &tail.save);
+    if (!tail.set.state)
+        return;
+    int found = bookmark_load(tail.places, tail.set.state, STDOUT_FILENO, &f);
+    if (found < 0)
+        tool_fail(STATUS_USAGE, "--state: %s", f.text);
+    tail.resumed = found > 0;
 }
 
 static void clean_up(void)
 {
+    save();
+    uv_close((uv_handle_t *)&tail.save, NULL);
+    if (tail.follow)
+        follow_free(tail.follow);
+    bookmark_free(tail.places);
+    bookmark_free(tail.begun);
     if (tail.store)
         store_close(tail.store);
     if (tail.net) {
@@ -506,7 +872,9 @@ int main(int argc, char **argv)
     int first = tool_start(&program, &tail.set, argc, argv);
     read_operands(argv + first, (size_t)(argc - first));
     read_views();
+    read_since();
     check_usage();
+    read_state();
     tail.to_terminal = tool_on_terminal();
     tool_limit(tail.set.limit_ms);
     if (tail.set.url)

@@ -88,7 +88,7 @@ struct catalog_event {
     X(CATALOG_VIEWING, "viewing", NULL, true, false, "rooms")                                      \
     X(CATALOG_SIGNALS, "signal", NULL, false, true, "")                                            \
     X(CATALOG_PUBLISH, "publish", "published", false, true, "key")                                 \
-    X(CATALOG_SYNC, "sync", "synced", true, false, "rooms since limit order")                      \
+    X(CATALOG_SYNC, "sync", "synced", true, false, "rooms since before limit order")               \
     X(CATALOG_WHO, "who", "who", true, false, "rooms")                                             \
     X(CATALOG_ACKNOWLEDGE, "acknowledge", NULL, false, false, "ids")                               \
     X(CATALOG_PING, "ping", "pong", false, false, "")                                              \
@@ -106,6 +106,7 @@ enum catalog_action {
     X(CATALOG_TOKEN, "token")                                                                      \
     X(CATALOG_ROOMS, "rooms")                                                                      \
     X(CATALOG_SINCE, "since")                                                                      \
+    X(CATALOG_BEFORE, "before")                                                                    \
     X(CATALOG_LIMIT, "limit")                                                                      \
     X(CATALOG_ORDER, "order")                                                                      \
     X(CATALOG_STATUS, "status")                                                                    \

@@ -225,7 +225,7 @@ publish_copies() # ROOM...
     start_redis
     tail_start 'a:*' b:1
     stop redis
-    wait_for_line "$ERR" 'what happens now is missed; trying again'
+    wait_for_line "$ERR" 'what is not kept is missed now; trying again'
     start_redis
     wait_for_line "$ERR" "collab-tail: $COLLAB_REDIS: connected again"
     wait_until eval '[ "$(grep -c "listening to" "$ERR")" -eq 2 ]'
@@ -341,7 +341,7 @@ client_start() # CLAIMS ARGUMENT...
     start_collabd
     client_start '{"sub":"u1","rooms":["*"]}' a:1
     stop collabd
-    wait_for_line "$ERR" 'what happens now is missed; trying again'
+    wait_for_line "$ERR" 'what is not kept is missed now; trying again'
     start_collabd --port "${GATEWAY##*:}"
     wait_for_line "$ERR" "collab-tail: ws://$GATEWAY/ws: connected again"
     wait_until eval '[ "$(grep -c "listening to" "$ERR")" -eq 2 ]'

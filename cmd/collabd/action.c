@@ -5,6 +5,7 @@
 #include "log.h"
 #include "node.h"
 #include "publish.h"
+#include "sync.h"
 #include <string.h>
 
 enum { LOG_KIND_UNKNOWN = 3 };
@@ -76,11 +77,9 @@ static void close_session(struct session *s, const struct request *r)
 /* --- the table ---------------------------------------------------------------------------- */
 
 static void (*const actions[CATALOG_ACTION_COUNT])(struct session *s, const struct request *r) = {
-    [CATALOG_AUTHENTICATE] = authenticate,
-    [CATALOG_JOIN] = join_rooms,
-    [CATALOG_LEAVE] = leave_rooms,
-    [CATALOG_PUBLISH] = publish_event,
-    [CATALOG_PING] = ping,
+    [CATALOG_AUTHENTICATE] = authenticate, [CATALOG_JOIN] = join_rooms,
+    [CATALOG_LEAVE] = leave_rooms,         [CATALOG_PUBLISH] = publish_event,
+    [CATALOG_SYNC] = sync_rooms,           [CATALOG_PING] = ping,
     [CATALOG_CLOSE] = close_session,
 };
 

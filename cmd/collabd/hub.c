@@ -160,6 +160,12 @@ void hub_leave_all(struct hub *h, struct session *s)
         leave(h, s, s->seat_count - 1);
 }
 
+void hub_rooms_of(const struct session *s, hub_own_room *each, void *arg)
+{
+    for (uint32_t i = 0; i < s->seat_count; i++)
+        each(arg, (struct span){s->seats[i].room->name, s->seats[i].room->len});
+}
+
 void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
 {
     struct room *room = find_room(h, name);

@@ -31,6 +31,10 @@ bool hub_is_in(const struct hub *h, const struct session *s, struct span room);
 bool hub_leave(struct hub *h, struct session *s, struct span room);
 void hub_leave_all(struct hub *h, struct session *s);
 
+/* Calls each for every room that a session is in. */
+typedef void hub_own_room(void *arg, struct span room);
+void hub_rooms_of(const struct session *s, hub_own_room *each, void *arg);
+
 /* Of one who is resuming, the kept events of the room are held back: its history is on the way. */
 void hub_hold(struct hub *h, struct session *s, struct span room, bool held);
 
