@@ -40,21 +40,27 @@ has_heard() # NAME LINES
     [ -e "$file" ] && [ "$(wc -l <"$file")" -ge "$2" ]
 }
 
+# Sets $line to what a client hears next.
+next_line() # NAME
+{
+    heard[$1]=$((${heard[$1]:-0} + 1))
+    wait_until has_heard "$1" "${heard[$1]}" || {
+        cat "$BATS_TEST_TMPDIR/player.err"
+        return 1
+    }
+    line=$(sed -n "${heard[$1]}p" "$BATS_TEST_TMPDIR/$1.heard")
+}
+
 # What a client hears next is this and nothing else.
 hear() # NAME LINE...
 {
-    local name=$1 line got
+    local name=$1 wanted line
     shift
-    for line; do
-        heard[$name]=$((${heard[$name]:-0} + 1))
-        wait_until has_heard "$name" "${heard[$name]}" || got=nothing
-        got=${got:-$(sed -n "${heard[$name]}p" "$BATS_TEST_TMPDIR/$name.heard")}
-        [ "$got" = "$line" ] || {
-            printf '%s heard:   %s\ninstead of: %s\n' "$name" "$got" "$line"
-            cat "$BATS_TEST_TMPDIR/player.err"
+    for wanted; do
+        next_line "$name" && [ "$line" = "$wanted" ] || {
+            printf '%s heard:   %s\ninstead of: %s\n' "$name" "$line" "$wanted"
             return 1
         }
-        got=
     done
 }
 
