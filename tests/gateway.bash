@@ -4,12 +4,12 @@
 
 CLIENTS=$(realpath "$BATS_TEST_DIRNAME/clients")
 
-# A catalog that leaves every name as it is, and every room and event to the tokens. For a file's
+# A catalog that leaves every name as it is, every room to the tokens, and keeps no event. For a file's
 # setup_file: gateways find it by $COLLAB_CATALOG.
 use_plain_catalog()
 {
     export COLLAB_CATALOG=$BATS_FILE_TMPDIR/catalog.json
-    echo '{"name":"plain","rooms":{"*":{}},"events":{"*":{}}}' >"$COLLAB_CATALOG"
+    echo '{"name":"plain","rooms":{"*":{}},"events":{"*":{"class":"live"}}}' >"$COLLAB_CATALOG"
 }
 
 # --- WebSocket clients ---
