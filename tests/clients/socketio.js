@@ -78,17 +78,21 @@ function emit(...events) {
   return once(emitter, "close");
 }
 
-// A client of the plain protocol that is in a room; messages go to its list.
-async function plain(room) {
+// A client of the plain protocol that is in a room.
+function plain(room) {
   const headers = { Authorization: "Bearer " + token };
   const socket = new WebSocket(url.replace("http", "ws") + "/ws", ["collab.v1"], { headers });
   opened.push(socket);
-  await once(socket, "open");
-  socket.send(JSON.stringify({ type: "subscribe", data: { rooms: [room] } }));
-  for (;;) {
-    const [text] = await once(socket, "message");
-    if (JSON.parse(text).type === "subscribed") return socket;
-  }
+  socket.once("open", () => {
+    socket.send(JSON.stringify({ type: "subscribe", data: { rooms: [room] } }));
+  });
+  return new Promise((resolve) => {
+    socket.on("message", function look(text) {
+      if (JSON.parse(text).type !== "subscribed") return;
+      socket.off("message", look);
+      resolve(socket);
+    });
+  });
 }
 
 function transport(socket) {
