@@ -16,11 +16,15 @@ if gone or type(id) ~= 'string' then
     end
     epoch = string.format('%.0f', begun)
     redis.call('SET', epochs, epoch)
-    id = redis.call('XADD', history, epoch .. '-*', 'e', text, 't', now)
+    -- A replica that took over, or what was read from a snapshot, may lack what came last.
+    local info = redis.pcall('INFO')
+    local whole = type(info) == 'string' and string.find(info, 'aof_enabled:1', 1, true)
+        and string.find(info, 'master_replid2:0000000000', 1, true)
+    id = redis.call('XADD', history, epoch .. '-*', 'e', text, 't', now, 'w', whole and '1' or '0')
 end
 redis.call('PEXPIRE', history, age)
 if string.byte(id, -1) == 48 then
-    redis.call('PEXPIRE', epochs, 2 * age)
+    redis.call('PEXPIRE', epochs, 20 * age)
     redis.call('XTRIM', history, 'MAXLEN', length)
     local oldest = redis.call('XRANGE', history, '-', '+', 'COUNT', 1)[1]
     if oldest and tonumber(oldest[2][4]) < now - age then

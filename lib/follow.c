@@ -46,9 +46,11 @@ void follow_free(struct follow *f)
     free(f);
 }
 
-bool follow_continues(struct place a, bool seen, struct place b)
+bool follow_continues(struct place a, bool seen, const struct store_entry *entry)
 {
-    return place_follows(a, b) || (seen && b.seq == 0 && b.epoch > a.epoch);
+    struct place b = entry->place;
+
+    return place_follows(a, b) || (seen && b.seq == 0 && b.epoch > a.epoch && entry->whole);
 }
 
 static bool is_anywhere(struct place p)
@@ -99,7 +101,7 @@ static bool take_page(struct fill *fill, const struct store_page *page)
         }
         struct place before = *at;
         *at = entry->place;
-        if (!is_anywhere(before) && !follow_continues(before, seen, entry->place))
+        if (!is_anywhere(before) && !follow_continues(before, seen, entry))
             f->hooks->gap(f->ctx, room, before, entry->place);
         seen = true;
         hand_on(f, room, entry);

@@ -37,8 +37,9 @@ void follow_event(struct follow *f, struct span room, const struct event *e, str
 /* Reads on from where the follower stands: done after listening anew. */
 void follow_check(struct follow *f, struct span room);
 
-/* Whether b can be handed on after a; seen: a stands in the history, right before b. An epoch that
- * begins there goes on where the one before it ended. */
-bool follow_continues(struct place a, bool seen, struct place b);
+/* Whether an entry can be handed on after a, with nothing missing between. seen: a stands in the
+ * history, right before it: then an epoch that begins on a server which had everything goes on
+ * where the one before it ended. */
+bool follow_continues(struct place a, bool seen, const struct store_entry *entry);
 
 #endif

@@ -83,6 +83,7 @@ struct store_entry {
     struct place place;
     struct span text; /* the event, with its id */
     int64_t kept_ms;  /* wall clock of who published it */
+    bool whole;       /* of the first of an epoch: nothing is known to be lacking before it */
 };
 struct store_page {
     struct span room;

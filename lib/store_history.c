@@ -276,16 +276,18 @@ struct reading {
     char room[];
 };
 
-/* {id, {"e", text, "t", ms}} */
+/* {id, {"e", text, "t", ms}}; the first of an epoch has "w", "1" or "0" besides */
 static bool read_entry(const struct reply *r, struct store_entry *entry, struct buf *text)
 {
-    const struct reply *fields = reply_at(r, 1);
-    struct span id = reply_text(reply_at(r, 0)), kept = reply_text(reply_at(fields, 3));
-    size_t from = text->len;
-
-    if (place_parse(id, &entry->place) != 0 || reply_count(fields) < 4)
+    if (reply_count(r) < 2 || reply_count(reply_at(r, 1)) < 4)
         return false;
-    entry->kept_ms = number_of(kept);
+    const struct reply *fields = reply_at(r, 1);
+    struct span id = reply_text(reply_at(r, 0));
+    size_t from = text->len;
+    if (place_parse(id, &entry->place) != 0)
+        return false;
+    entry->kept_ms = number_of(reply_text(reply_at(fields, 3)));
+    entry->whole = reply_count(fields) >= 6 && span_is(reply_text(reply_at(fields, 5)), "1");
     buf_printf(text, "{\"id\":\"%.*s\",", (int)id.len, id.at);
     buf_join(text, reply_text(reply_at(fields, 1)));
     entry->text = (struct span){NULL, text->len - from};
@@ -376,7 +378,7 @@ static void tell_room(struct scan *c, struct span key)
 static void on_scan(void *arg, const struct reply *r)
 {
     struct scan *c = arg;
-    const struct reply *keys = r != NULL ? reply_at(r, 1) : NULL;
+    const struct reply *keys = r != NULL && reply_count(r) == 2 ? reply_at(r, 1) : NULL;
 
     store_call_note(c->call, r);
     for (size_t i = 0; keys != NULL && i < reply_count(keys); i++)

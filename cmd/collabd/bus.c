@@ -242,7 +242,7 @@ void bus_take(struct bus *b, struct span room, const struct store_entry *entry,
     struct place *at = hub_place(b->gateway->hub, room);
     if (!at || is_unplaced(at) || place_compare(entry->place, *at) <= 0)
         return;
-    if (!follow_continues(*at, seen, entry->place))
+    if (!follow_continues(*at, seen, entry))
         return;
     *at = entry->place;
     deliver(b, room, e, entry->text);

@@ -172,7 +172,7 @@ static void hand_entry(struct reader *reader, struct resumer *r, const struct st
         r->stalled = true;
         return;
     }
-    if (!follow_continues(r->at, r->seen, entry->place))
+    if (!follow_continues(r->at, r->seen, entry))
         note_gap(r, room_of(reader), entry->place,
                  r->at.epoch == entry->place.epoch || !r->at.epoch ? "trimmed" : "restarted");
     r->at = entry->place;

@@ -143,7 +143,7 @@ static void look_at_first(struct part *p, const struct store_entry *e)
         p->complete = e->place.seq == 0 || e->kept_ms <= since->ms;
     else
         p->complete =
-            place_compare(e->place, p->since) == 0 || follow_continues(p->since, false, e->place);
+            place_compare(e->place, p->since) == 0 || follow_continues(p->since, false, e);
 }
 
 /* Returns whether there may be more to take. */
