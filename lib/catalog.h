@@ -75,7 +75,7 @@ struct catalog_event {
     int64_t expires_ms;
     const struct catalog_event *then; /* or NULL */
     const struct catalog_event *ends; /* the signal whose `then` this event is; or NULL */
-    struct schema_rate rate;
+    struct rate rate;
 };
 
 /* What a client's message asks for. word, reply when the catalog names none (or NULL), whether
@@ -201,8 +201,8 @@ struct catalog_auth {
 
 /* 0: collabd's setting. */
 struct catalog_limits {
-    struct schema_rate client, user, room; /* messages */
-    struct schema_rate authentication;     /* attempts per address */
+    struct rate client, user, room; /* messages */
+    struct rate authentication;     /* attempts per address */
     int64_t connections, user_connections, address_connections;
     int64_t rooms; /* of a client */
     int64_t message_bytes;

@@ -34,6 +34,17 @@
     X(M_BYTES_OUT, COUNTER, "sent_bytes_total", "Bytes sent to clients.")                          \
     X(M_SLOW_CLOSED, COUNTER, "slow_clients_closed_total", "Clients closed for being too slow.")   \
     X(M_SILENT_CLOSED, COUNTER, "silent_clients_closed_total", "Clients closed for silence.")      \
+    X(M_CLIENT_LIMITED, COUNTER, "client_rate_refused_total",                                      \
+      "Messages refused by the rate of a client.")                                                 \
+    X(M_USER_LIMITED, COUNTER, "user_rate_refused_total",                                          \
+      "Messages refused by the rate of a user.")                                                   \
+    X(M_ROOM_LIMITED, COUNTER, "room_rate_refused_total", "Events refused by the rate of a room.") \
+    X(M_AUTH_LIMITED, COUNTER, "auth_rate_refused_total",                                          \
+      "Attempts to authenticate refused by the rate of an address.")                               \
+    X(M_ABUSIVE_CLOSED, COUNTER, "abusive_clients_closed_total",                                   \
+      "Clients closed for going on over a rate.")                                                  \
+    X(M_CONNECTIONS_REFUSED, COUNTER, "connections_refused_total",                                 \
+      "Connections refused, being more than allowed.")                                             \
     X(M_HANDSHAKE_FAILURES, COUNTER, "handshake_failures_total",                                   \
       "Connections that sent no valid HTTP request in time.")                                      \
     X(M_REDIS_RECONNECTS, COUNTER, "redis_reconnects_total", "Times Redis was reached again.")

@@ -145,6 +145,23 @@ int num_parse_bytes(struct span text, int64_t min, int64_t max, int64_t *out, st
     return 0;
 }
 
+int num_parse_rate(struct span text, int64_t min, int64_t max, struct rate *out, struct fault *f)
+{
+    const int64_t least_ms = 100, day_ms = 86400000;
+    const char *slash = text.len != 0 ? memchr(text.at, '/', text.len) : NULL;
+    struct rate rate;
+
+    if (slash == NULL)
+        return fault_set(f, "not a rate (like 100/1m)");
+    struct span count = {text.at, (size_t)(slash - text.at)};
+    struct span period = {slash + 1, text.len - count.len - 1};
+    if (num_parse(count, min, max, &rate.count, f) != 0 ||
+        num_parse_ms(period, least_ms, day_ms, &rate.period_ms, f) != 0)
+        return -1;
+    *out = rate;
+    return 0;
+}
+
 void num_format_ms(struct buf *b, int64_t ms)
 {
     if (ms == 0)
@@ -159,4 +176,14 @@ void num_format_bytes(struct buf *b, int64_t bytes)
         buf_text(b, "0");
     else
         format_units(b, bytes, sizes);
+}
+
+void num_format_rate(struct buf *b, const struct rate *r)
+{
+    if (r->count == RATE_OFF) {
+        buf_text(b, "off");
+        return;
+    }
+    buf_printf(b, "%" PRId64 "/", r->count);
+    num_format_ms(b, r->period_ms);
 }

@@ -30,7 +30,8 @@ enum source { FROM_NOTHING, FROM_PRESET, FROM_FILE, FROM_ENV, FROM_ARGV };
 struct value {
     enum source source;
     int line;       /* of the settings file, where that sets it */
-    int64_t number; /* of all kinds but text and list */
+    int64_t number; /* of all kinds but those below */
+    struct rate rate;
     char *text;
     struct opt_list list;
 };
@@ -125,6 +126,14 @@ static int read_choice(const struct opt *row, struct span text, int64_t *out, st
     return -1;
 }
 
+static int read_rate(const struct opt *row, struct span text, struct rate *out, struct fault *f)
+{
+    if (!span_is(text, "off"))
+        return num_parse_rate(text, row->min, row->max, out, f);
+    *out = (struct rate){RATE_OFF, 1000};
+    return 0;
+}
+
 static int read_value(const struct opt *row, struct span text, struct value *v, struct fault *f)
 {
     switch (row->kind) {
@@ -142,6 +151,8 @@ static int read_value(const struct opt *row, struct span text, struct value *v, 
         return num_parse_ms(text, row->min, row->max, &v->number, f);
     case OPT_BYTES:
         return num_parse_bytes(text, row->min, row->max, &v->number, f);
+    case OPT_RATE:
+        return read_rate(row, text, &v->rate, f);
     case OPT_CHOICE:
         return read_choice(row, text, &v->number, f);
     }
@@ -550,6 +561,9 @@ static void store(const struct opt *row, struct value *v, void *settings)
     case OPT_MS:
     case OPT_BYTES:
         *(int64_t *)field(row, settings) = v->number;
+        break;
+    case OPT_RATE:
+        *(struct rate *)field(row, settings) = v->rate;
         break;
     case OPT_CHOICE:
         *(int *)field(row, settings) = (int)v->number;

@@ -23,6 +23,7 @@ enum opt_kind {
     OPT_INT,    /* int64_t within [min, max] */
     OPT_MS,     /* int64_t, milliseconds; written as num_parse_ms() takes it */
     OPT_BYTES,  /* int64_t, bytes; written as num_parse_bytes() takes it */
+    OPT_RATE,   /* struct rate; written as num_parse_rate() takes it, or "off" */
     OPT_CHOICE, /* int: which of the words of arg, "text|json" */
 };
 
@@ -38,7 +39,7 @@ struct opt {
     enum opt_kind kind;
     size_t offset;      /* of the value in the program's settings struct */
     const char *preset; /* the default as a user would write it; NULL: none */
-    int64_t min, max;   /* of OPT_INT, OPT_MS, OPT_BYTES */
+    int64_t min, max;   /* of OPT_INT, OPT_MS, OPT_BYTES, the count of OPT_RATE */
     const char *env;    /* the environment variable; NULL: none */
     const char *help;   /* what it does, in a line or two */
 };

@@ -18,7 +18,9 @@
     X(CLOSE_SILENT, 4000, "nothing heard for too long")                                            \
     X(CLOSE_SLOW, 4001, "too slow: come back and resume")                                          \
     X(CLOSE_EXPIRED, 4002, "token expired")                                                        \
-    X(CLOSE_LATE, 4500, "no token within the time limit")
+    X(CLOSE_RATE, 4003, "too much for too long: come back later")                                  \
+    X(CLOSE_LATE, 4500, "no token within the time limit")                                          \
+    X(CLOSE_TOO_MANY, 4502, "more connections than a user may have")
 
 enum close_code {
 #define X(name, code, reason) name = code,
@@ -38,6 +40,7 @@ const char *close_reason(enum close_code code);
     X(ERROR_UNAUTHENTICATED, "unauthenticated", "a valid token is needed first")                   \
     X(ERROR_FORBIDDEN, "forbidden", "the token does not allow it")                                 \
     X(ERROR_TOO_MANY, "too_many", "more than the limit allows")                                    \
+    X(ERROR_RATE_LIMITED, "rate_limited", "more than the rate allows; try again later")            \
     X(ERROR_NOT_FOUND, "not_found", "nothing is at that path")                                     \
     X(ERROR_BAD_METHOD, "bad_method", "the path takes another method")                             \
     X(ERROR_CONFLICT, "conflict", "it was based on a version that is no longer current")           \

@@ -312,18 +312,11 @@ int schema_bytes(struct schema_reader *r, const struct schema_row *row, struct s
 int schema_rate(struct schema_reader *r, const struct schema_row *row, struct span value,
                 void *into)
 {
-    const int64_t second_ms = 1000, day_ms = 86400 * second_ms;
-    struct schema_rate *rate = into;
-    const char *slash = NULL;
+    struct span text = json_type(value) == JSON_STRING ? inside(value) : (struct span){0};
 
-    if (json_type(value) == JSON_STRING)
-        slash = memchr(value.at, '/', value.len);
-    if (slash == NULL)
+    if (text.len == 0 || memchr(text.at, '/', text.len) == NULL)
         return schema_wrong(r, row->key, value, "a rate as a string, such as \"100/1m\"");
-    struct span count = {value.at + 1, (size_t)(slash - value.at) - 1};
-    struct span period = {slash + 1, (size_t)(value.at + value.len - slash) - 2};
-    if (num_parse(count, row->min, row->max, &rate->count, r->fault) != 0 ||
-        num_parse_ms(period, second_ms / 10, day_ms, &rate->period_ms, r->fault) != 0)
+    if (num_parse_rate(text, row->min, row->max, into, r->fault) != 0)
         return schema_because(r, row->key, value);
     return 0;
 }

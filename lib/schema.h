@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "fault.h"
+#include "num.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,18 +66,13 @@ int schema_ms(struct schema_reader *r, const struct schema_row *row, struct span
 int schema_bytes(struct schema_reader *r, const struct schema_row *row, struct span value,
                  void *into); /* int64_t; a text, "256k" */
 int schema_rate(struct schema_reader *r, const struct schema_row *row, struct span value,
-                void *into); /* struct schema_rate; a text, "100/1m"; min and max of the count */
+                void *into); /* struct rate; a text, "100/1m"; min and max of the count */
 int schema_word(struct schema_reader *r, const struct schema_row *row, struct span value,
                 void *into); /* int: which of the words that arg is, NULL-terminated */
 int schema_words(struct schema_reader *r, const struct schema_row *row, struct span value,
                  void *into); /* unsigned: a bit for each such word; one text is a list of one */
 int schema_object(struct schema_reader *r, const struct schema_row *row, struct span value,
                   void *into); /* the struct of the schema that arg is */
-
-struct schema_rate {
-    int64_t count; /* 0: no rate is set */
-    int64_t period_ms;
-};
 
 /* For reads of the caller's own. Strings of a value that is one or an array of them, still
  * encoded; the array is the arena's. */

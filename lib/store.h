@@ -145,4 +145,12 @@ void store_node_drop(struct store *s, struct span id, store_done *done, void *ar
 typedef void store_each(void *arg, struct span id, struct span record);
 void store_nodes(struct store *s, store_each *each, store_done *done, void *arg);
 
+/* A counter that all nodes add to. It lasts period_ms from when it was first added to, and then is
+ * gone. counted is called with what it came to and how long it still lasts, or with zeros unless
+ * DONE. */
+typedef void store_counted(void *arg, enum store_result result, int64_t total, int64_t left_ms);
+void store_count(struct store *s, struct span name, int64_t n, int64_t period_ms,
+                 store_counted *counted, void *arg);
+void store_count_drop(struct store *s, struct span name);
+
 #endif

@@ -5,13 +5,15 @@
 
 #include "store.h"
 
-/* Names in Redis. ROOM_CHANNEL and NODE_KEY are followed by a room or an id. */
+/* Names in Redis. ROOM_CHANNEL, NODE_KEY and COUNT_KEY are followed by a room, an id or a
+ * counter's name. */
 #define ROOM_CHANNEL  "collab:room:"
 #define PROBE_CHANNEL "collab:probe:"
 #define NODE_KEY      "collab:node:"
 #define NODES_KEY     "collab:nodes"
 #define CATALOG_KEY   "collab:catalog"
 #define SCRIPTS_KEY   "collab:scripts"
+#define COUNT_KEY     "collab:count:"
 
 /* These hold a room, or an entity, in braces: what is in one script stays together. */
 #define HISTORY_KEY "collab:history:"

@@ -6,6 +6,7 @@
 #include "node.h"
 #include "publish.h"
 #include "sync.h"
+#include "throttle.h"
 #include <string.h>
 
 enum { LOG_KIND_UNKNOWN = 3 };
@@ -47,7 +48,9 @@ static void authenticate(struct session *s, const struct request *r)
         session_refuse(s, r, ERROR_BAD_MESSAGE, "data: the token must be a string", NULL);
         return;
     }
-    struct identity *who = auth_check(s->gateway, json_inside(token), &f);
+    if (!throttle_attempt(s, r))
+        return;
+    struct identity *who = auth_check(s->gateway, s->link->address, json_inside(token), &f);
     if (!who) {
         session_refuse(s, r, ERROR_UNAUTHENTICATED, f.text, NULL);
         if (!s->who)

@@ -35,6 +35,13 @@ static void answer_error(struct web_exchange *to, int status, enum error_code co
     answer_document(to, status, document);
 }
 
+static void answer_too_often(struct gateway *g, struct web_exchange *to, int64_t wait_ms)
+{
+    struct fault f;
+    auth_too_often(g, wait_ms, &f);
+    answer_error(to, 429, ERROR_RATE_LIMITED, f.text);
+}
+
 /* The bearer of the request's token; NULL after answering. */
 static struct identity *authenticate(struct gateway *g, const struct web_request *r,
                                      struct web_exchange *to)
@@ -46,7 +53,12 @@ static struct identity *authenticate(struct gateway *g, const struct web_request
         answer_error(to, 401, ERROR_UNAUTHENTICATED, "a token is needed: Authorization: Bearer");
         return NULL;
     }
-    struct identity *who = auth_check(g, token, &f);
+    int64_t wait_ms = auth_wait_ms(g, r->address);
+    if (wait_ms) {
+        answer_too_often(g, to, wait_ms);
+        return NULL;
+    }
+    struct identity *who = auth_check(g, r->address, token, &f);
     if (!who)
         answer_error(to, 401, ERROR_UNAUTHENTICATED, f.text);
     return who;

@@ -61,7 +61,24 @@ int auth_load(struct gateway *g, struct fault *f)
     return auth_is_development(g) ? load_development(g, f) : load_named(g, f);
 }
 
-struct identity *auth_check(struct gateway *g, struct span token, struct fault *f)
+int64_t auth_wait_ms(const struct gateway *g, const struct account *address)
+{
+    return address ? rate_wait_ms(&address->window, &g->limits.auth_rate, clock_steady_ms()) : 0;
+}
+
+int auth_too_often(struct gateway *g, int64_t wait_ms, struct fault *f)
+{
+    struct buf wait = {0};
+    g->metrics.value[M_AUTH_LIMITED]++;
+    num_format_ms(&wait, wait_ms < 1000 ? wait_ms : (wait_ms + 999) / 1000 * 1000);
+    fault_set(f, "too many attempts to authenticate from this address; allowed again in %s",
+              wait.at);
+    buf_fini(&wait);
+    return -1;
+}
+
+struct identity *auth_check(struct gateway *g, struct account *address, struct span token,
+                            struct fault *f)
 {
     struct token_rules rules = {
         .audience = g->settings.audience,
@@ -69,9 +86,12 @@ struct identity *auth_check(struct gateway *g, struct span token, struct fault *
         .leeway_s = (int)(g->settings.leeway_ms / 1000),
     };
     struct identity *who = token_verify(g->keys, &rules, token, clock_wall_ms() / 1000, f);
-    if (!who)
-        g->metrics.value[M_AUTH_FAILURES]++;
-    return who;
+    if (who)
+        return who;
+    g->metrics.value[M_AUTH_FAILURES]++;
+    if (address)
+        account_take(address, &g->limits.auth_rate, clock_steady_ms());
+    return NULL;
 }
 
 /* Takes what stands before the next separator off the front of a list. */

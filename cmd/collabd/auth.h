@@ -9,8 +9,15 @@
 int auth_load(struct gateway *g, struct fault *f);
 bool auth_is_development(const struct gateway *g);
 
-/* Checks a token. NULL with a fault; failures are counted. */
-struct identity *auth_check(struct gateway *g, struct span token, struct fault *f);
+/* Checks a token that came from an address (NULL: none is known). NULL with a fault; failures are
+ * counted, and too many from one address are followed by a time in which nothing from there is
+ * to be checked: so much of it is left, 0 for none. */
+struct identity *auth_check(struct gateway *g, struct account *address, struct span token,
+                            struct fault *f);
+int64_t auth_wait_ms(const struct gateway *g, const struct account *address);
+
+/* Says that it is not, in words, and counts that. */
+int auth_too_often(struct gateway *g, int64_t wait_ms, struct fault *f);
 
 /* Finds the token of a request: its query's `token`, its Authorization header (Bearer, RFC 6750),
  * or a `bearer.TOKEN` among the subprotocols it offers (a browser can set no header). Empty when

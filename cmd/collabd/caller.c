@@ -1,9 +1,10 @@
 #include "caller.h"
 #include "action.h"
 #include "auth.h"
+#include "throttle.h"
 
-static struct identity *admit(struct gateway *g, const char *token, struct span auth,
-                              struct fault *f)
+static struct identity *admit(struct gateway *g, struct account *address, const char *token,
+                              struct span auth, struct fault *f)
 {
     struct span own, found = span_of(token);
     if (json_get(auth, "token", &own)) {
@@ -14,7 +15,7 @@ static struct identity *admit(struct gateway *g, const char *token, struct span 
         found = json_inside(own);
     }
     if (found.len)
-        return auth_check(g, found, f);
+        return auth_check(g, address, found, f);
     g->metrics.value[M_AUTH_FAILURES]++;
     fault_set(f, "a token is needed: auth.token, token in the query, or Authorization: Bearer");
     return NULL;
@@ -31,6 +32,8 @@ static void event(struct session *s, struct span args, const struct request *r)
     struct json_walk w = json_walk(args);
     struct request asked = *r;
     struct span name;
+    if (!throttle_message(s, r))
+        return;
     json_next_element(&w, &name);
     json_next_element(&w, &asked.data);
     if (json_type(name) == JSON_STRING)

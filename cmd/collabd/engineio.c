@@ -362,7 +362,7 @@ static void set_heartbeat(struct engine *e, const struct limits *limits)
     e->pong_ms = (int32_t)(pong_ms > 0 ? pong_ms : limits->ping_ms);
 }
 
-static struct engine *engine_new(struct engines *all, struct span token)
+static struct engine *engine_new(struct engines *all, struct account *address, struct span token)
 {
     struct engine *e = mem_zero(sizeof(*e));
     e->all = all;
@@ -375,7 +375,7 @@ static struct engine *engine_new(struct engines *all, struct span token)
     HASH_ADD(hh, all->by_sid, sid, SID_CHARS, e);
     DL_APPEND(all->list, e);
     all->count++;
-    link_open(all->gateway, &e->link);
+    link_open(all->gateway, &e->link, address);
     set_alarm(e);
     return e;
 }
@@ -408,6 +408,7 @@ static void greet(struct engine *e)
 struct arrival {
     struct engines *all;
     struct engine *engine; /* that it is to carry; NULL: a new one */
+    struct account *address;
     struct span token;
 };
 
@@ -429,7 +430,7 @@ static void *socket_opened(void *arg, struct link *l)
     struct arrival *a = arg;
     if (a->engine)
         return try_socket(a->engine, l);
-    struct engine *e = engine_new(a->all, a->token);
+    struct engine *e = engine_new(a->all, a->address, a->token);
     e->socket = l;
     greet(e);
     return e;
@@ -582,7 +583,11 @@ static struct span token_of(const struct web_request *r)
 
 static void take_upgrade(void *ctx, struct web_upgrade *u)
 {
-    struct arrival a = {.all = ctx, .token = token_of(u->request)};
+    struct arrival a = {
+        .all = ctx,
+        .address = u->request->address,
+        .token = token_of(u->request),
+    };
     enum refusal why = check(a.all, u->request, true, &a.engine);
     if (why == TAKEN)
         u->take(u, &receiver, &a);
@@ -610,12 +615,12 @@ static void hold_poll(struct engine *e, struct web_exchange *x)
 
 static void handshake(struct engines *all, struct web_exchange *x)
 {
-    const struct gateway *g = all->gateway;
-    if (g->draining || g->metrics.value[M_CONNECTIONS] >= g->limits.connections) {
+    struct account *address = x->request->address;
+    if (all->gateway->draining || !link_has_place(all->gateway, address)) {
         answer_error(all, x, 503, FORBIDDEN, "no more connections now");
         return;
     }
-    struct engine *e = engine_new(all, token_of(x->request));
+    struct engine *e = engine_new(all, address, token_of(x->request));
     greet(e);
     hold_poll(e, x);
 }

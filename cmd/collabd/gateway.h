@@ -3,8 +3,10 @@
 #ifndef GATEWAY_H
 #define GATEWAY_H
 
+#include "account.h"
 #include "limit.h"
 #include "metric.h"
+#include "peer.h"
 #include "token.h"
 #include "wheel.h"
 #include <stdbool.h>
@@ -20,6 +22,9 @@ struct gateway {
     uv_loop_t *loop;
     struct settings settings;
     struct limits limits;
+    struct accounts accounts;  /* of what was used up of them */
+    struct throttle *throttle; /* throttle.h */
+    struct networks trusted_proxies;
     struct metrics metrics;
     struct keyring *keys;
     struct catalog *catalog;   /* the one in force; replaced as a whole by a reload */

@@ -1,4 +1,5 @@
 #include "http.h"
+#include "clock.h"
 #include "log.h"
 #include "mem.h"
 #include <http_parser.h>
@@ -9,6 +10,7 @@
 #include <utlist.h>
 
 enum { READ_BYTES = 65536, TARGET_BYTES_MAX = 16384, LOG_KIND_HTTP = 1 };
+enum { SPARE = 64 }; /* connections that may be told that they are too many */
 
 static const char *const header_names[WEB_HEADER_COUNT] = {
 #define X(id, text) [id] = text,
@@ -41,6 +43,12 @@ struct exchange {
     struct exchange *prev, *next;
     uv_stream_t *stream;
     uv_timer_t deadline; /* for the request to arrive */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in6 v6; /* the largest */
+    } end;                      /* the other one; of family AF_UNSPEC: a Unix socket */
+    struct account *visited;    /* the client's, held; NULL: a proxy is at the end, or none known */
+    bool crowded;               /* one connection more than may be */
     http_parser parser;
     struct request_head request;
     struct web_request handed;   /* the request, as it is handed on */
@@ -83,11 +91,21 @@ static void handle_closed(uv_handle_t *handle)
 
 static void abort_waiting(struct exchange *x);
 
+static void end_visit(struct exchange *x)
+{
+    if (!x->visited)
+        return;
+    x->visited->visits--;
+    account_release(x->visited);
+    x->visited = NULL;
+}
+
 static void end(struct exchange *x)
 {
     if (x->closing)
         return;
     x->closing = true;
+    end_visit(x);
     DL_DELETE(x->all->exchanges, x);
     x->all->count--;
     uv_close((uv_handle_t *)x->stream, handle_closed);
@@ -208,8 +226,20 @@ static struct span header(const struct exchange *x, enum web_header h)
     return buf_span(&x->request.headers[h]);
 }
 
+/* Whom the limits know the client as; NULL: nobody. direct: it is at the other end itself. */
+static struct account *find_address(struct exchange *x, struct span forwarded, bool *direct)
+{
+    struct gateway *g = x->all->gateway;
+    char name[PEER_NAME_BYTES];
+    peer_name(&g->trusted_proxies, &x->end.any, forwarded, name, direct);
+    if (!name[0])
+        return NULL;
+    return account_get(&g->accounts, ACCOUNT_ADDRESS, span_of(name), clock_steady_ms());
+}
+
 static void hand_on(struct exchange *x)
 {
+    bool direct;
     struct web_request *r = &x->handed;
     struct span target = buf_span(&x->request.target);
     const char *mark = memchr(target.at, '?', target.len);
@@ -222,10 +252,17 @@ static void hand_on(struct exchange *x)
         r->query = (struct span){mark + 1, target.len - r->path.len - 1};
     for (int i = 0; i < WEB_HEADER_COUNT; i++)
         r->headers[i] = header(x, (enum web_header)i);
+    r->address = x->visited ? x->visited : find_address(x, r->headers[WEB_FORWARDED_FOR], &direct);
 }
+
+static const char CROWDED[] = "as many connections as allowed";
 
 static void serve(struct exchange *x)
 {
+    if (x->crowded) {
+        refuse(x, 503, "Retry-After: 10\r\n", CROWDED);
+        return;
+    }
     hand_on(x);
     hold_for_answer(x);
     x->keep_alive = http_should_keep_alive(&x->parser);
@@ -276,7 +313,7 @@ static const struct web_route *upgrade_route(const struct exchange *x)
 
 static void upgrade(struct exchange *x, struct span early)
 {
-    const struct gateway *g = x->all->gateway;
+    struct gateway *g = x->all->gateway;
     struct upgrade up = {
         .u = {.request = &x->handed, .take = take, .refuse = decline},
         .exchange = x,
@@ -292,10 +329,10 @@ static void upgrade(struct exchange *x, struct span early)
         refuse(x, 404, "", "no WebSocket is here");
     else if (g->draining)
         refuse(x, 503, "", "draining: try another node");
-    else if (g->metrics.value[M_CONNECTIONS] >= g->limits.connections)
-        refuse(x, 503, "", "as many connections as allowed");
     else if (fault)
         refuse(x, 400, "Sec-WebSocket-Version: 13\r\n", fault);
+    else if (x->crowded || !link_has_place(g, x->handed.address))
+        refuse(x, 503, "Retry-After: 10\r\n", CROWDED);
     else
         route->site->upgrade(route->ctx, &up.u);
 }
@@ -509,6 +546,25 @@ static void next_request(struct exchange *x)
     buf_fini(&more);
 }
 
+/* Until the connection speaks something else. */
+static void visit(struct exchange *x)
+{
+    struct gateway *g = x->all->gateway;
+    int len = sizeof(x->end);
+    bool direct;
+    if (x->stream->type == UV_TCP)
+        uv_tcp_getpeername((uv_tcp_t *)x->stream, &x->end.any, &len);
+    struct account *address = find_address(x, (struct span){0}, &direct);
+    if (!address || !direct)
+        return;
+    x->visited = account_hold(address);
+    address->visits++;
+    if ((int64_t)address->visits + address->connections <= g->limits.address_connections)
+        return;
+    x->crowded = true;
+    g->metrics.value[M_CONNECTIONS_REFUSED]++;
+}
+
 void http_take(struct https *h, uv_stream_t *stream)
 {
     struct exchange *x = mem_zero(sizeof(*x));
@@ -520,7 +576,11 @@ void http_take(struct https *h, uv_stream_t *stream)
     uv_timer_init(h->gateway->loop, &x->deadline);
     DL_APPEND(h->exchanges, x);
     h->count++;
-    begin(x);
+    visit(x);
+    if (h->count > (size_t)h->gateway->limits.connections + SPARE)
+        end(x);
+    else
+        begin(x);
 }
 
 /* --- set-up ------------------------------------------------------------------------------- */

@@ -1,9 +1,21 @@
 #include "link.h"
 #include <assert.h>
 
-void link_open(struct gateway *g, struct link *l)
+bool link_has_place(struct gateway *g, const struct account *address)
+{
+    if (g->metrics.value[M_CONNECTIONS] < g->limits.connections &&
+        (!address || address->connections < g->limits.address_connections))
+        return true;
+    g->metrics.value[M_CONNECTIONS_REFUSED]++;
+    return false;
+}
+
+void link_open(struct gateway *g, struct link *l, struct account *address)
 {
     assert(l->kind && !l->closing);
+    l->address = address ? account_hold(address) : NULL;
+    if (l->address)
+        l->address->connections++;
     g->metrics.value[M_CONNECTIONS]++;
     g->metrics.value[M_CONNECTIONS_OPENED]++;
 }
@@ -12,6 +24,11 @@ void link_shut(struct gateway *g, struct link *l)
 {
     l->closing = true;
     outbox_fini(g->outboxes, &l->outbox);
+    if (l->address) {
+        l->address->connections--;
+        account_release(l->address);
+        l->address = NULL;
+    }
     g->metrics.value[M_CONNECTIONS]--;
     g->metrics.value[M_CONNECTIONS_CLOSED]++;
 }

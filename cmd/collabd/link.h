@@ -13,6 +13,7 @@
 struct link {
     const struct link_kind *kind; /* set by what carries it */
     struct outbox outbox;
+    struct account *address; /* held while the link is in use; NULL: none is known */
     bool closing; /* the last frame was queued: nothing more is taken, nothing that comes counts */
 };
 
@@ -25,8 +26,12 @@ struct link_kind {
     void (*close)(struct link *l);
 };
 
-/* The link is in use from here to there; it counts as a connection. Shut, it sends nothing more. */
-void link_open(struct gateway *g, struct link *l);
+/* Whether one more may come from an address (NULL: none is known); refusals are counted. */
+bool link_has_place(struct gateway *g, const struct account *address);
+
+/* The link is in use from here to there; it counts as a connection, the address' too. Shut, it
+ * sends nothing more. */
+void link_open(struct gateway *g, struct link *l, struct account *address);
 void link_shut(struct gateway *g, struct link *l);
 
 /* Queues a frame, taking over one reference. False when it is dropped, being more than may wait. */

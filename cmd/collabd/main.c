@@ -16,6 +16,7 @@
 #include "room.h"
 #include "session.h"
 #include "status.h"
+#include "throttle.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +267,7 @@ static void set_up_stages(struct collabd *d)
     g->outboxes = outboxes_new(&g->metrics, link_send);
     g->hub = hub_new(g, bus_room_gone, g);
     g->node = node_new(g);
+    g->throttle = throttle_new(g);
     d->websockets = websockets_new(g, &f);
     if (!d->websockets)
         fail(STATUS_UNREACHABLE, &f);
@@ -296,6 +298,7 @@ static void take_down(struct collabd *d)
     uv_run(&d->loop, UV_RUN_NOWAIT);
     engines_free(d->engines);
     socketio_free(d->socketio);
+    throttle_free(g->throttle);
     bus_close(g->bus);
     resumes_free(g->resumes);
     embedded_stop(d->embedded);
@@ -310,6 +313,8 @@ static void take_down(struct collabd *d)
     hub_free(g->hub);
     outboxes_free(g->outboxes);
     wheel_free(g->wheel);
+    accounts_fini(&g->accounts);
+    networks_fini(&g->trusted_proxies);
     keyring_free(g->keys);
     catalog_unref(g->catalog);
     redis_address_fini(&d->redis);
@@ -339,6 +344,8 @@ int main(int argc, char **argv)
     if (!d.gateway.catalog)
         fail(STATUS_USAGE, &f);
     limits_settle(&d.gateway.limits, set, d.gateway.catalog);
+    if (networks_parse(&d.gateway.trusted_proxies, &set->trusted_proxies, &f) != 0)
+        fail(STATUS_USAGE, &f);
     if (set->check)
         return check_passed(&d.gateway);
     if (auth_load(&d.gateway, &f) != 0)

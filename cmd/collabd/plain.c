@@ -3,6 +3,7 @@
 #include "auth.h"
 #include "clock.h"
 #include "session.h"
+#include "throttle.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -192,9 +193,11 @@ static const struct codec v1_codec = CODEC(CODEC_V1, &v1_notices);
 
 /* --- in ----------------------------------------------------------------------------------- */
 
+/* What can't be understood counts as a message too. */
 static void refuse(struct session *s, const struct request *r, const char *message)
 {
-    session_refuse(s, r, ERROR_BAD_MESSAGE, message, NULL);
+    if (throttle_message(s, r))
+        session_refuse(s, r, ERROR_BAD_MESSAGE, message, NULL);
 }
 
 /* The ref, which goes back as it came: a string or a number, and a short one. */
@@ -242,7 +245,7 @@ static void receive(struct session *s, struct span text)
     struct request r = {0};
     struct span type;
     s->gateway->metrics.value[M_MESSAGES_IN]++;
-    if (read_request(s, text, &r, &type))
+    if (read_request(s, text, &r, &type) && throttle_message(s, &r))
         action_do(s, type, &r);
 }
 
@@ -256,12 +259,13 @@ struct arrival {
     struct identity *who; /* the bearer of its token, given to the session; NULL: none came */
     const char *refused;  /* why a token that came is not valid */
     const struct codec *codec;
+    struct account *address;
 };
 
 static void *opened(void *arg, struct link *l)
 {
     struct arrival *a = arg;
-    link_open(a->gateway, l);
+    link_open(a->gateway, l, a->address);
     struct session *s = session_new(a->gateway, a->codec, l);
     if (a->refused) {
         session_refuse(s, &unasked, ERROR_UNAUTHENTICATED, a->refused, NULL);
@@ -326,13 +330,19 @@ static void upgrade(void *ctx, struct web_upgrade *u)
         .authorization = r->headers[WEB_AUTHORIZATION],
         .protocols = r->headers[WEB_WS_PROTOCOL],
     };
-    struct arrival a = {.gateway = ctx, .codec = &codec};
+    struct arrival a = {.gateway = ctx, .codec = &codec, .address = r->address};
     struct span token = auth_find(&ask);
     struct fault f;
+    int64_t wait_ms = token.len ? auth_wait_ms(a.gateway, a.address) : 0;
     if (web_lists(ask.protocols, PROTOCOL_NAME))
         a.codec = &v1_codec;
+    if (wait_ms) {
+        auth_too_often(a.gateway, wait_ms, &f);
+        u->refuse(u, 429, f.text);
+        return;
+    }
     if (token.len) {
-        a.who = auth_check(a.gateway, token, &f);
+        a.who = auth_check(a.gateway, a.address, token, &f);
         a.refused = a.who ? NULL : f.text;
     }
     if (!u->take(u, &receiver, &a))

@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "reply.h"
 #include "room.h"
+#include "throttle.h"
 #include <string.h>
 
 enum { KEY_BYTES_MAX = 200 };
@@ -197,7 +198,7 @@ void publish_event(struct session *s, const struct request *r)
         session_refuse(s, r, ERROR_BAD_EVENT, f.text, NULL);
     else if (check_rights(s, &d, &f) != 0)
         session_refuse(s, r, ERROR_FORBIDDEN, f.text, NULL);
-    else {
+    else if (throttle_rooms(s, r, d.event.rooms, d.event.room_count)) {
         terms.store.key = buf_span(&d.key);
         send_off(s, r, &d, &terms);
     }

@@ -35,8 +35,12 @@ void session_ended(struct session *s)
     s->link = NULL;
     wheel_cancel(&s->alarm.timer);
     DL_DELETE(g->sessions, s);
-    if (s->who)
-        g->metrics.value[M_SESSIONS]--;
+    if (!s->who)
+        return;
+    g->metrics.value[M_SESSIONS]--;
+    s->account->connections--;
+    account_release(s->account);
+    s->account = NULL;
 }
 
 bool session_is_closing(const struct session *s)
@@ -70,10 +74,31 @@ static int64_t next_due_ms(const struct session *s, int64_t now_ms)
     return expires_in_ms < beat_ms(s) ? now_ms + expires_in_ms : due;
 }
 
+void session_close(struct session *s, enum close_code code)
+{
+    if (session_is_closing(s))
+        return;
+    if (code == CLOSE_SLOW)
+        outbox_drop(s->gateway->outboxes, &s->link->outbox);
+    link_close(s->gateway, s->link, s->codec->close(s->codec, code));
+}
+
+static void take_account(struct session *s, const struct identity *who)
+{
+    struct gateway *g = s->gateway;
+    struct span user = span_of(who->user);
+    g->metrics.value[M_SESSIONS]++;
+    s->account = account_hold(account_get(&g->accounts, ACCOUNT_USER, user, clock_steady_ms()));
+    if (++s->account->connections <= g->limits.user_connections)
+        return;
+    g->metrics.value[M_CONNECTIONS_REFUSED]++;
+    session_close(s, CLOSE_TOO_MANY);
+}
+
 void session_identify(struct session *s, struct identity *who)
 {
     if (!s->who)
-        s->gateway->metrics.value[M_SESSIONS]++;
+        take_account(s, who);
     identity_free(s->who);
     s->who = who;
     wheel_set(s->gateway->wheel, &s->alarm.timer, next_due_ms(s, clock_steady_ms()));
@@ -87,15 +112,6 @@ const struct catalog_notices *session_notices(const struct session *s)
 void session_heard(struct session *s)
 {
     s->heard_ms = clock_steady_ms();
-}
-
-void session_close(struct session *s, enum close_code code)
-{
-    if (session_is_closing(s))
-        return;
-    if (code == CLOSE_SLOW)
-        outbox_drop(s->gateway->outboxes, &s->link->outbox);
-    link_close(s->gateway, s->link, s->codec->close(s->codec, code));
 }
 
 void session_put(struct session *s, struct frame *frame)

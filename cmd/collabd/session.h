@@ -51,6 +51,9 @@ struct session {
     struct identity *who;        /* NULL until authenticated; the session's own */
     struct session *prev, *next; /* in gateway->sessions */
     struct alarm alarm;
+    struct account *account;   /* of the user, held; NULL until authenticated */
+    struct rate_window window; /* of messages */
+    uint32_t refusals;         /* for being over a rate, since a message was not */
     struct seat *seats;
     uint32_t seat_count, seat_cap;
     uint64_t mark;     /* the hub's: the last delivery that this session was part of */
@@ -71,7 +74,8 @@ void session_unref(struct session *s);
 /* What notices to this client are called. */
 const struct catalog_notices *session_notices(const struct session *s);
 
-/* Takes who over, as the session's identity or in place of the one it had. */
+/* Takes who over, as the session's identity or in place of the one it had. A session more than the
+ * user may have is closed. */
 void session_identify(struct session *s, struct identity *who);
 
 /* Something came from the client. */

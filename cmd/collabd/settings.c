@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #define FIELD(name) offsetof(struct settings, name)
+enum { RATE_MAX = 1000000000 };
 enum { SECOND = 1000, MINUTE = 60 * SECOND, KIB = 1024, MIB = 1024 * KIB };
 
 static const struct opt rows[] = {
@@ -33,6 +34,27 @@ static const struct opt rows[] = {
      "who may read /metrics and /api/v1/ws/stats: all, or bearers of an admin token"},
     {0, "max-connections", "N", OPT_INT, FIELD(connections_max), NULL, 1, 4000000,
      "COLLAB_MAX_CONNECTIONS", "connections at once (default: the catalog's, else 10000)"},
+    {0, "max-user-connections", "N", OPT_INT, FIELD(user_connections_max), NULL, 1, 4000000,
+     "COLLAB_MAX_USER_CONNECTIONS",
+     "connections of one user to this node (default: the catalog's, else off)"},
+    {0, "max-address-connections", "N", OPT_INT, FIELD(address_connections_max), NULL, 1, 4000000,
+     "COLLAB_MAX_ADDRESS_CONNECTIONS",
+     "connections from one address to this node; an IPv6 address counts as its /64 (default: the "
+     "catalog's, else off)"},
+    {0, "client-rate", "N/TIME", OPT_RATE, FIELD(client_rate), NULL, 1, RATE_MAX,
+     "COLLAB_CLIENT_RATE",
+     "messages of one client, such as 100/1m (default: the catalog's, else "
+     "off)"},
+    {0, "user-rate", "N/TIME", OPT_RATE, FIELD(user_rate), NULL, 1, RATE_MAX, "COLLAB_USER_RATE",
+     "messages of one user, on all nodes (default: the catalog's, else off)"},
+    {0, "room-rate", "N/TIME", OPT_RATE, FIELD(room_rate), NULL, 1, RATE_MAX, "COLLAB_ROOM_RATE",
+     "events that clients publish to one room, on all nodes (default: the catalog's, else off)"},
+    {0, "auth-rate", "N/TIME", OPT_RATE, FIELD(auth_rate), NULL, 1, RATE_MAX, "COLLAB_AUTH_RATE",
+     "failed attempts to authenticate from one address (default: the catalog's, else 10/1m)"},
+    {0, "trusted-proxy", "NETWORK", OPT_LIST, FIELD(trusted_proxies), NULL, 0, 0,
+     "COLLAB_TRUSTED_PROXY",
+     "whose X-Forwarded-For is believed: an address, a network like 10.0.0.0/8, or unix for who "
+     "comes by a Unix socket; may be repeated"},
     {0, "max-rooms", "N", OPT_INT, FIELD(rooms_max), NULL, 1, 1000000, "COLLAB_MAX_ROOMS",
      "rooms that one client may be in (default: the catalog's, else 1000)"},
     {0, "max-message", "SIZE", OPT_BYTES, FIELD(message_bytes_max), NULL, 1 * KIB, 64 * MIB,

@@ -3,6 +3,7 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
+#include "num.h"
 #include "opt.h"
 #include <stdbool.h>
 
@@ -24,7 +25,11 @@ struct settings {
     int stats;               /* who may read the statistics: STATS_ALL, STATS_ADMIN */
     /* limits */
     int64_t connections_max;
-    int64_t rooms_max; /* of one client */
+    int64_t user_connections_max;
+    int64_t address_connections_max;
+    struct rate client_rate, user_rate, room_rate, auth_rate;
+    struct opt_list trusted_proxies; /* peer.h */
+    int64_t rooms_max;               /* of one client */
     int64_t message_bytes_max;
     int64_t header_bytes_max;
     int64_t body_bytes_max;

@@ -1,4 +1,5 @@
 #include "socketio.h"
+#include "auth.h"
 #include "clock.h"
 #include "eio.h"
 #include "log.h"
@@ -360,6 +361,17 @@ static void join(struct client *c, const struct namespace *nsp, struct identity 
     c->all->app->joined(m->session, auth);
 }
 
+static void put_too_often(struct client *c, struct span name, int64_t wait_ms)
+{
+    struct buf more = {0};
+    struct fault f;
+    auth_too_often(gateway_of(c), wait_ms, &f);
+    buf_printf(&more, ",\"data\":{\"code\":\"rate_limited\",\"retry_after_ms\":%lld}",
+               (long long)wait_ms);
+    put_connect_error(c, name, f.text, more.at);
+    buf_fini(&more);
+}
+
 static void connect_to(struct client *c, const struct sio_packet *p)
 {
     const struct namespace *nsp = find_namespace(c->all, p->nsp);
@@ -372,8 +384,14 @@ static void connect_to(struct client *c, const struct sio_packet *p)
         violate(c, "a second CONNECT to a namespace");
         return;
     }
-    struct identity *who =
-        c->all->app->admit(gateway_of(c), engine_token(c->engine), p->payload, &f);
+    struct gateway *g = gateway_of(c);
+    struct account *address = engine_link(c->engine)->address;
+    int64_t wait_ms = auth_wait_ms(g, address);
+    if (wait_ms) {
+        put_too_often(c, p->nsp, wait_ms);
+        return;
+    }
+    struct identity *who = c->all->app->admit(g, address, engine_token(c->engine), p->payload, &f);
     if (who)
         join(c, nsp, who, p->payload);
     else

@@ -18,8 +18,8 @@
 struct socketio_app {
     /* Who a client is that wants to join. token: as engine_token(); auth: what its CONNECT came
      * with, an object or empty. NULL with a fault, which the client is told: it may not. */
-    struct identity *(*admit)(struct gateway *g, const char *token, struct span auth,
-                              struct fault *f);
+    struct identity *(*admit)(struct gateway *g, struct account *address, const char *token,
+                              struct span auth, struct fault *f);
     /* It has joined; it has left. */
     void (*joined)(struct session *s, struct span auth);
     void (*left)(struct session *s);

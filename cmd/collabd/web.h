@@ -10,6 +10,7 @@
     X(WEB_HOST, "host")                                                                            \
     X(WEB_AUTHORIZATION, "authorization")                                                          \
     X(WEB_CONTENT_TYPE, "content-type")                                                            \
+    X(WEB_FORWARDED_FOR, "x-forwarded-for")                                                        \
     X(WEB_ORIGIN, "origin")                                                                        \
     X(WEB_REQUEST_HEADERS, "access-control-request-headers")                                       \
     X(WEB_UPGRADE, "upgrade")                                                                      \
@@ -30,6 +31,7 @@ struct web_request {
     struct span query;
     struct span headers[WEB_HEADER_COUNT]; /* one that came several times: joined by commas */
     struct span body;
+    struct account *address; /* the client's, while the call lasts; NULL: none is known */
 };
 
 struct web_answer {

@@ -99,7 +99,8 @@ start_collabd()
     "$BUILD/bin/collab-token" sign --key-file "$scratch/key" --user bench --room '*' --publish '*' \
         >"$scratch/token"
     start collabd "$server_cpu" "$BUILD/bin/collabd" --port 0 --key-file "$scratch/key" \
-        --redis "$redis" --max-connections 20000 --log-level warning
+        --redis "$redis" --max-connections 20000 --log-level warning \
+        --client-rate off --user-rate off --room-rate off
     measured=("${started[-1]}")
     load_args=(--url "$(ready_url collabd)/ws" --token-file "$scratch/token")
 }

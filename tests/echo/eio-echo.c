@@ -54,14 +54,17 @@ static const struct engine_user echo_user = {echo_opened, echo_message, echo_clo
 
 /* --- Socket.IO ------------------------------------------------------------------------------ */
 
-static struct identity *admit(struct gateway *g, const char *token, struct span auth,
-                              struct fault *f)
+static struct identity *admit(struct gateway *g, struct account *address, const char *token,
+                              struct span auth, struct fault *f)
 {
     (void)g;
+    (void)address;
     (void)token;
     (void)auth;
     (void)f;
-    return mem_zero(sizeof(struct identity));
+    struct identity *who = mem_zero(sizeof(*who));
+    who->user = mem_text("echo");
+    return who;
 }
 
 /* An event of that name, with the arguments that follow the first of args. */
@@ -186,6 +189,11 @@ static void set_up_settings(int argc, char **argv)
         .handshake_ms = 10000,
     };
     gateway.limits = (struct limits){
+        .user_connections = INT64_MAX,
+        .address_connections = INT64_MAX,
+        .client_rate = {RATE_OFF, 1},
+        .user_rate = {RATE_OFF, 1},
+        .auth_rate = {RATE_OFF, 1},
         .connections = 10000,
         .message_bytes = 1000000,
         .auth_ms = 1000,

@@ -74,7 +74,7 @@ static const char *room_name(int i)
 static void arrive(struct client *c)
 {
     c->link = (struct link){.kind = &keeping};
-    link_open(&gateway, &c->link);
+    link_open(&gateway, &c->link, NULL);
     c->session = session_new(&gateway, &codec, &c->link);
 }
 

@@ -170,6 +170,51 @@ static void assert_formats(format_fn *format, int64_t value, const char *want)
     buf_fini(&b);
 }
 
+static void rates(void **state)
+{
+    struct rate rate;
+    struct fault f;
+    struct buf text = {0};
+
+    (void)state;
+    assert_int_equal(num_parse_rate(span_of("100/1m"), 1, 1000, &rate, &f), 0);
+    assert_int_equal(rate.count, 100);
+    assert_int_equal(rate.period_ms, 60000);
+    num_format_rate(&text, &rate);
+    buf_char(&text, ' ');
+    num_format_rate(&text, &(struct rate){RATE_OFF, 1});
+    assert_string_equal(text.at, "100/1m off");
+    buf_fini(&text);
+}
+
+static void what_is_no_rate(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {"", "not a rate (like 100/1m)"},
+        {"100", "not a rate (like 100/1m)"},
+        {"/1m", "not a whole number"},
+        {"1.5/1m", "not a whole number"},
+        {"100/", "not a duration (like 500ms, 1.5s, 10m, 2h or 7d)"},
+        {"100/1m/1m", "not a duration (like 500ms, 1.5s, 10m, 2h or 7d)"},
+        {"0/1m", "out of range 1 to 1000"},
+        {"1001/1m", "out of range 1 to 1000"},
+        {"1/99ms", "out of range 100ms to 1d"},
+        {"1/2d", "out of range 100ms to 1d"},
+    };
+    struct rate rate = {7, 8};
+    struct fault f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(num_parse_rate(span_of(bad[i].text), 1, 1000, &rate, &f), -1);
+        assert_string_equal(f.text, bad[i].why);
+        assert_int_equal(rate.count, 7);
+        assert_int_equal(rate.period_ms, 8);
+    }
+}
+
 static void formats_in_the_largest_whole_unit(void **state)
 {
     (void)state;
@@ -215,6 +260,8 @@ int main(void)
         cmocka_unit_test(durations_out_of_range),
         cmocka_unit_test(byte_sizes),
         cmocka_unit_test(what_is_no_byte_size),
+        cmocka_unit_test(rates),
+        cmocka_unit_test(what_is_no_rate),
         cmocka_unit_test(formats_in_the_largest_whole_unit),
         cmocka_unit_test(what_was_formatted_parses_back),
     };

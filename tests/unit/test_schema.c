@@ -18,7 +18,7 @@ struct thing {
     const char *const *tags;
     bool open;
     int64_t count, wait_ms, size_bytes;
-    struct schema_rate rate;
+    struct rate rate;
     int colour;
     unsigned sides;
     struct inner inner;

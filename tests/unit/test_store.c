@@ -713,6 +713,79 @@ static void listing_that_is_refused_is_told(void **state)
     assert_int_equal(t->result, STORE_REFUSED);
 }
 
+static struct {
+    enum store_result result;
+    int64_t total, left_ms;
+} count;
+
+static void on_count(void *arg, enum store_result result, int64_t total, int64_t left_ms)
+{
+    struct trial *t = arg;
+
+    count.result = result;
+    count.total = total;
+    count.left_ms = left_ms;
+    t->dones++;
+}
+
+static void add_to(struct trial *t, const char *name, int64_t n)
+{
+    int before = t->dones;
+
+    store_count(t->store, span_of(name), n, 60000, on_count, t);
+    run_until(&t->loop, &t->dones, before + 1);
+}
+
+static void a_counter_adds_up_and_lasts_its_time(void **state)
+{
+    struct trial *t = *state;
+
+    open_up(t);
+    add_to(t, "u:adds", 3);
+    assert_int_equal(count.result, STORE_DONE);
+    assert_int_equal(count.total, 3);
+    add_to(t, "u:adds", 4);
+    assert_int_equal(count.total, 7);
+    assert_in_range(count.left_ms, 1, 60000);
+    add_to(t, "r:adds", 1);
+    assert_int_equal(count.total, 1);
+}
+
+static void a_counter_that_is_dropped_begins_anew(void **state)
+{
+    struct trial *t = *state;
+
+    open_up(t);
+    add_to(t, "u:drops", 3);
+    store_count_drop(t->store, span_of("u:drops"));
+    add_to(t, "u:drops", 1);
+    assert_int_equal(count.total, 1);
+}
+
+static void counting_without_redis_is_told(void **state)
+{
+    struct trial *t = *state;
+
+    open_up(t);
+    int before = t->dones;
+    store_count(t->store, span_of("u:x"), 1, 60000, on_count, t);
+    store_close(t->store);
+    t->store = NULL;
+    assert_int_equal(t->dones, before + 1);
+    assert_int_equal(count.result, STORE_UNAVAILABLE);
+    assert_int_equal(count.total, 0);
+}
+
+static void counting_that_is_refused_is_told(void **state)
+{
+    struct trial *t = *state;
+
+    open_as(t, "+subscribe &collab:probe:*");
+    run_until(&t->loop, &t->ups, 1);
+    add_to(t, "u:x", 1);
+    assert_int_equal(count.result, STORE_REFUSED);
+}
+
 #define TRIAL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -745,6 +818,10 @@ int main(void)
         TRIAL(listing_that_is_cut_off_is_told),
         TRIAL(closing_within_a_listing_is_safe),
         TRIAL(listing_that_is_refused_is_told),
+        TRIAL(a_counter_adds_up_and_lasts_its_time),
+        TRIAL(a_counter_that_is_dropped_begins_anew),
+        TRIAL(counting_without_redis_is_told),
+        TRIAL(counting_that_is_refused_is_told),
     };
 
     return cmocka_run_group_tests(tests, start_server, end_server);
