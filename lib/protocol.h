@@ -41,6 +41,7 @@ const char *close_reason(enum close_code code);
     X(ERROR_FORBIDDEN, "forbidden", "the token does not allow it")                                 \
     X(ERROR_TOO_MANY, "too_many", "more than the limit allows")                                    \
     X(ERROR_RATE_LIMITED, "rate_limited", "more than the rate allows; try again later")            \
+    X(ERROR_RESTARTING, "restarting", "the gateway is about to close the connection; come back")   \
     X(ERROR_NOT_FOUND, "not_found", "nothing is at that path")                                     \
     X(ERROR_BAD_METHOD, "bad_method", "the path takes another method")                             \
     X(ERROR_CONFLICT, "conflict", "it was based on a version that is no longer current")           \

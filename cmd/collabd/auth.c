@@ -17,14 +17,18 @@ bool auth_is_development(const struct gateway *g)
     return g->settings.key_files.count == 0;
 }
 
-static int load_named(struct gateway *g, struct fault *f)
+struct keyring *auth_read_keys(const struct settings *set, struct fault *f)
 {
-    for (size_t i = 0; i < g->settings.key_files.count; i++)
-        if (keyring_add_path(g->keys, g->settings.key_files.at[i], f) != 0)
-            return -1;
-    if (keyring_count(g->keys) == 0)
-        return fault_set(f, "--key-file: no key in it");
-    return 0;
+    struct keyring *keys = keyring_new();
+    int failed = 0;
+    for (size_t i = 0; i < set->key_files.count && !failed; i++)
+        failed = keyring_add_path(keys, set->key_files.at[i], f);
+    if (!failed && keyring_count(keys) == 0)
+        failed = fault_set(f, "--key-file: no key in it");
+    if (!failed)
+        return keys;
+    keyring_free(keys);
+    return NULL;
 }
 
 static int print_token(struct gateway *g, const char *path, struct fault *f)
@@ -57,8 +61,10 @@ static int load_development(struct gateway *g, struct fault *f)
 
 int auth_load(struct gateway *g, struct fault *f)
 {
-    g->keys = keyring_new();
-    return auth_is_development(g) ? load_development(g, f) : load_named(g, f);
+    g->keys = auth_is_development(g) ? keyring_new() : auth_read_keys(&g->settings, f);
+    if (!g->keys)
+        return -1;
+    return auth_is_development(g) ? load_development(g, f) : 0;
 }
 
 int64_t auth_wait_ms(const struct gateway *g, const struct account *address)

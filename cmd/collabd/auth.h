@@ -7,6 +7,8 @@
 /* Loads the keys that the settings name. Without any: development mode, with a key of our own in
  * the state directory, whose ready-made token is printed to standard error. Returns 0 or -1. */
 int auth_load(struct gateway *g, struct fault *f);
+/* The keys that settings name, which name some. NULL with a fault. */
+struct keyring *auth_read_keys(const struct settings *set, struct fault *f);
 bool auth_is_development(const struct gateway *g);
 
 /* Checks a token that came from an address (NULL: none is known). NULL with a fault; failures are

@@ -616,7 +616,7 @@ static void hold_poll(struct engine *e, struct web_exchange *x)
 static void handshake(struct engines *all, struct web_exchange *x)
 {
     struct account *address = x->request->address;
-    if (all->gateway->draining || !link_has_place(all->gateway, address)) {
+    if (all->gateway->closed || !link_has_place(all->gateway, address)) {
         answer_error(all, x, 503, FORBIDDEN, "no more connections now");
         return;
     }

@@ -35,7 +35,8 @@ struct gateway {
     struct resumes *resumes;   /* resume.h */
     struct session *sessions;  /* all, in a list (session.h) */
     struct node *node;         /* node.h */
-    bool draining;             /* no new connections; the present ones are being closed */
+    bool draining;             /* the clients are being sent away */
+    bool closed;               /* and nobody is let in any more */
 };
 
 #endif

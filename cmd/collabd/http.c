@@ -327,7 +327,7 @@ static void upgrade(struct exchange *x, struct span early)
     const char *fault = websocket_check(&up.offer);
     if (!route)
         refuse(x, 404, "", "no WebSocket is here");
-    else if (g->draining)
+    else if (g->closed)
         refuse(x, 503, "", "draining: try another node");
     else if (fault)
         refuse(x, 400, "Sec-WebSocket-Version: 13\r\n", fault);

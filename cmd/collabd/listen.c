@@ -3,6 +3,7 @@
 #include "mem.h"
 #include "num.h"
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -121,6 +122,29 @@ static void on_connection(uv_stream_t *server, int status)
 
 /* --- binding ------------------------------------------------------------------------------ */
 
+/* Before it is bound. */
+static int share_port(struct port *p, int family, struct fault *f)
+{
+    int on = 1, error = 0;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
+        error = uv_translate_sys_error(errno);
+    if (!error)
+        error = uv_tcp_open(&p->u.tcp, fd);
+    if (!error)
+        return 0;
+    if (fd >= 0)
+        close(fd);
+    return fault_set(f, "%s", uv_strerror(error));
+}
+
+/* Whom another process that ended has turned away from it, it gets again. */
+static void open_doors(uv_os_fd_t fd)
+{
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &on, sizeof(on));
+}
+
 static int bind_tcp(struct port *p, struct span text, struct fault *f)
 {
     struct gateway *g = p->listener->gateway;
@@ -131,12 +155,17 @@ static int bind_tcp(struct port *p, struct span text, struct fault *f)
         return -1;
     if (!g->settings.key_files.count && !is_loopback(&a))
         return fault_set(f, "beyond loopback only with --key-file");
+    bool shared = g->settings.reuse_port;
+    if (shared && share_port(p, a.ss_family, f) != 0)
+        return -1;
     int error = uv_tcp_bind(&p->u.tcp, (struct sockaddr *)&a, 0);
     if (error)
         return fault_set(f, "%s", uv_strerror(error));
-    /* Clients speak first: the kernel wakes us when the request is there. */
     uv_fileno(&p->u.handle, &fd);
-    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, sizeof(defer_s));
+    if (shared)
+        open_doors(fd);
+    else /* Clients speak first: the kernel wakes us when the request is there. */
+        setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_s, sizeof(defer_s));
     return 0;
 }
 
@@ -216,9 +245,61 @@ struct listener *listen_open(struct gateway *g, struct https *https, struct faul
     return l;
 }
 
+/* The kernel asks a program for the index of the socket that gets a connection (socket(7),
+ * SO_ATTACH_REUSEPORT_CBPF). Sockets are numbered in the order in which they began to listen: those
+ * of our own kind first, then as many of who takes over. Where the program names one that is not
+ * there, the kernel chooses as if there were none. */
+static void turn_away(uv_os_fd_t fd, uint32_t own)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, own),
+        BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, own),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    const struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+    setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
+}
+
+void listen_turn_away(const struct listener *l)
+{
+    const struct port *p;
+    uv_os_fd_t fd;
+    LL_FOREACH (l->ports, p)
+        if (!p->unix_socket && uv_fileno(&p->u.handle, &fd) == 0)
+            turn_away(fd, 1);
+}
+
+static void take_in(struct port *p, int fd)
+{
+    uv_tcp_t *client = mem_zero(sizeof(*client));
+    uv_tcp_init(p->listener->gateway->loop, client);
+    if (uv_tcp_open(client, fd) != 0) {
+        close(fd);
+        uv_close((uv_handle_t *)client, discard);
+        return;
+    }
+    uv_tcp_nodelay(client, 1);
+    http_take(p->listener->https, (uv_stream_t *)client);
+}
+
+/* Closing would end the connections of those who wait to be let in. */
+static void let_in(struct port *p)
+{
+    uv_os_fd_t fd;
+    int client;
+    if (p->unix_socket || uv_fileno(&p->u.handle, &fd) != 0)
+        return;
+    while ((client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        take_in(p, client);
+}
+
 void listen_close(struct listener *l)
 {
     struct port *p, *tmp;
+    if (l->gateway->settings.reuse_port)
+        LL_FOREACH (l->ports, p)
+            let_in(p);
     LL_FOREACH_SAFE (l->ports, p, tmp)
         uv_close(&p->u.handle, port_closed);
     free(l);

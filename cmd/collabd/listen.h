@@ -10,6 +10,10 @@
 struct listener;
 struct listener *listen_open(struct gateway *g, struct https *https, struct fault *f);
 
+/* With --reuse-port: has the kernel give new connections to the other processes on the port, if
+ * there are any. */
+void listen_turn_away(const struct listener *l);
+
 /* Stops listening; what was accepted lives on. */
 void listen_close(struct listener *l);
 

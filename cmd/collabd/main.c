@@ -3,8 +3,8 @@
 #include "auth.h"
 #include "bus.h"
 #include "caller.h"
-#include "catalog_file.h"
 #include "clock.h"
+#include "drain.h"
 #include "embedded.h"
 #include "hub.h"
 #include "listen.h"
@@ -13,6 +13,7 @@
 #include "outbox.h"
 #include "plain.h"
 #include "resume.h"
+#include "reload.h"
 #include "room.h"
 #include "session.h"
 #include "status.h"
@@ -22,13 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <utlist.h>
 
-enum {
-    WHEEL_TICK_MS = 50,
-    GOODBYE_MS = 3000, /* how long clients may take to close at the end */
-    GOODBYE_TICK_MS = 10
-};
+enum { WHEEL_TICK_MS = 50 };
 
 struct collabd {
     struct gateway gateway;
@@ -40,14 +36,13 @@ struct collabd {
     struct engines *engines;
     struct https *https;
     struct web_route routes[4];
-    struct listener *listener; /* NULL once closed */
+    struct drain drain;
     uv_prepare_t before_block;
     uv_timer_t tick;
-    uv_timer_t goodbye;
     uv_signal_t terminate, interrupt, hangup;
-    int64_t goodbye_until_ms; /* steady */
     bool announced;
-    bool withdrawn; /* the node's record is gone from Redis */
+    int argc; /* as opt_parse() left them */
+    char **argv;
 };
 
 static _Noreturn void fail(enum exit_status status, const struct fault *f)
@@ -78,29 +73,17 @@ static void read_settings(struct settings *set, int argc, char **argv)
         fail(STATUS_USAGE, &f);
 }
 
-/* --- the catalog -------------------------------------------------------------------------- */
-
-static struct catalog *load_catalog(const struct settings *set, struct fault *f)
-{
-    return set->catalog ? catalog_load(set->catalog, f) : catalog_builtin();
-}
-
-/* A faulty file changes nothing. */
-static void reload(uv_signal_t *handle, int number)
+static void hang_up(uv_signal_t *handle, int number)
 {
     struct collabd *d = handle->data;
     struct gateway *g = &d->gateway;
     struct fault f;
-    struct catalog *fresh = load_catalog(&g->settings, &f);
     (void)number;
-    if (!fresh) {
-        log_error("SIGHUP: the catalog in force stays: %s", f.text);
+    if (reload(g, d->argc, d->argv, &f) != 0) {
+        log_error("SIGHUP: nothing is changed: %s", f.text);
         return;
     }
-    catalog_unref(g->catalog);
-    g->catalog = fresh;
-    limits_settle(&g->limits, &g->settings, fresh);
-    log_info("SIGHUP: catalog %s, %.12s", fresh->name, fresh->digest);
+    log_info("SIGHUP: catalog %s, %.12s", g->catalog->name, g->catalog->digest);
     node_share_catalog(g->node);
 }
 
@@ -131,7 +114,7 @@ static void find_redis(struct collabd *d)
 static void announce(struct collabd *d)
 {
     struct buf addresses = {0};
-    listen_addresses(d->listener, &addresses);
+    listen_addresses(d->drain.listener, &addresses);
     node_announce(d->gateway.node, buf_span(&addresses));
     printf("ready %s\n", addresses.at);
     fflush(stdout);
@@ -178,40 +161,17 @@ static void ring_alarm(struct wheel_timer *timer, void *ctx)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-static void node_withdrawn(void *arg)
+static void drained(struct drain *drain)
 {
-    struct collabd *d = arg;
-    d->withdrawn = true;
-}
-
-static void see_goodbye(uv_timer_t *handle)
-{
-    struct collabd *d = handle->data;
-    bool late = clock_steady_ms() >= d->goodbye_until_ms;
-    bool all_gone = !d->gateway.sessions && !engines_count(d->engines) && !https_count(d->https);
-    if (late || (d->withdrawn && all_gone))
-        uv_stop(&d->loop);
+    uv_stop(drain->gateway->loop);
 }
 
 static void say_goodbye(uv_signal_t *handle, int number)
 {
     struct collabd *d = handle->data;
-    struct gateway *g = &d->gateway;
-    struct session *s;
-    if (g->draining)
-        return;
     log_info("%s: closing %lld connections", number == SIGINT ? "SIGINT" : "SIGTERM",
-             (long long)g->metrics.value[M_CONNECTIONS]);
-    g->draining = true;
-    listen_close(d->listener);
-    d->listener = NULL;
-    https_drain(d->https);
-    DL_FOREACH (g->sessions, s)
-        session_close(s, CLOSE_RESTART);
-    engines_close_all(d->engines);
-    node_withdraw(g->node, node_withdrawn, d);
-    d->goodbye_until_ms = clock_steady_ms() + GOODBYE_MS;
-    uv_timer_start(&d->goodbye, see_goodbye, 0, GOODBYE_TICK_MS);
+             (long long)d->gateway.metrics.value[M_CONNECTIONS]);
+    drain_begin(&d->drain, number == SIGINT);
 }
 
 /* --- set-up and take-down ----------------------------------------------------------------- */
@@ -235,16 +195,15 @@ static void set_up_loop(struct collabd *d)
     uv_loop_init(loop);
     uv_prepare_init(loop, &d->before_block);
     uv_timer_init(loop, &d->tick);
-    uv_timer_init(loop, &d->goodbye);
     uv_signal_init(loop, &d->terminate);
     uv_signal_init(loop, &d->interrupt);
     uv_signal_init(loop, &d->hangup);
     d->before_block.data = d->tick.data = &d->gateway;
-    d->goodbye.data = d->terminate.data = d->interrupt.data = d->hangup.data = d;
+    d->terminate.data = d->interrupt.data = d->hangup.data = d;
     signal(SIGPIPE, SIG_IGN);
     uv_signal_start(&d->terminate, say_goodbye, SIGTERM);
     uv_signal_start(&d->interrupt, say_goodbye, SIGINT);
-    uv_signal_start(&d->hangup, reload, SIGHUP);
+    uv_signal_start(&d->hangup, hang_up, SIGHUP);
     uv_prepare_start(&d->before_block, flush_outboxes);
     uv_timer_start(&d->tick, turn_wheel, WHEEL_TICK_MS, WHEEL_TICK_MS);
 }
@@ -275,11 +234,18 @@ static void set_up_stages(struct collabd *d)
     d->engines = engines_new(g, &socketio_user, d->socketio);
     set_up_routes(d);
     d->https = https_new(g, d->websockets, d->routes);
-    d->listener = listen_open(g, d->https, &f);
-    if (!d->listener) {
+    d->drain = (struct drain){
+        .gateway = g,
+        .listener = listen_open(g, d->https, &f),
+        .https = d->https,
+        .engines = d->engines,
+        .done = drained,
+    };
+    if (!d->drain.listener) {
         embedded_stop(d->embedded);
         fail(STATUS_USAGE, &f);
     }
+    drain_init(&d->drain);
     g->bus = bus_open(g, &d->redis, redis_told, d);
     g->resumes = resumes_new(g);
 }
@@ -304,7 +270,7 @@ static void take_down(struct collabd *d)
     embedded_stop(d->embedded);
     close_handle((uv_handle_t *)&d->before_block);
     close_handle((uv_handle_t *)&d->tick);
-    close_handle((uv_handle_t *)&d->goodbye);
+    close_handle((uv_handle_t *)&d->drain.timer);
     close_handle((uv_handle_t *)&d->terminate);
     close_handle((uv_handle_t *)&d->interrupt);
     close_handle((uv_handle_t *)&d->hangup);
@@ -339,8 +305,10 @@ int main(int argc, char **argv)
     struct settings *set = &d.gateway.settings;
     struct fault f;
     read_settings(set, argc, argv);
+    d.argc = argc;
+    d.argv = argv;
     log_open("collabd", (enum log_level)set->log_level, set->log_format == 1);
-    d.gateway.catalog = load_catalog(set, &f);
+    d.gateway.catalog = reload_catalog(set, &f);
     if (!d.gateway.catalog)
         fail(STATUS_USAGE, &f);
     limits_settle(&d.gateway.limits, set, d.gateway.catalog);

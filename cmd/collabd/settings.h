@@ -41,6 +41,8 @@ struct settings {
     int64_t ping_ms;
     int64_t silence_ms;
     int64_t probe_ms;
+    int64_t drain_ms;
+    bool reuse_port;
     /* log */
     int log_level;
     int log_format; /* 0: text, 1: JSON */

@@ -1,0 +1,15 @@
+/* SIGHUP: settings, catalog and keys are read afresh. What is wrong with any of them changes
+ * nothing at all. */
+#ifndef RELOAD_H
+#define RELOAD_H
+
+#include "gateway.h"
+
+/* The catalog that the settings name, or the one built in. NULL with a fault. */
+struct catalog *reload_catalog(const struct settings *set, struct fault *f);
+
+/* argc, argv: as opt_parse() left them. -1 with a fault, and all is as it was. What is only looked
+ * at when the gateway starts keeps its effect: where it listens, Redis, the node's name. */
+int reload(struct gateway *g, int argc, char **argv, struct fault *f);
+
+#endif
