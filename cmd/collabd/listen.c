@@ -122,15 +122,22 @@ static void on_connection(uv_stream_t *server, int status)
 
 /* --- binding ------------------------------------------------------------------------------ */
 
+/* A socket that shares its port. Returns -1 with errno set. */
+static int open_shared(int family)
+{
+    int on = 1;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 /* Before it is bound. */
 static int share_port(struct port *p, int family, struct fault *f)
 {
-    int on = 1, error = 0;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
-        error = uv_translate_sys_error(errno);
-    if (!error)
-        error = uv_tcp_open(&p->u.tcp, fd);
+    int fd = open_shared(family);
+    int error = fd < 0 ? uv_translate_sys_error(errno) : uv_tcp_open(&p->u.tcp, fd);
     if (!error)
         return 0;
     if (fd >= 0)
@@ -229,6 +236,43 @@ static struct port *open_port(struct listener *l, const char *text, struct fault
     return p;
 }
 
+static void write_address(int fd, struct buf *out)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof(a);
+    char host[INET6_ADDRSTRLEN];
+    getsockname(fd, (struct sockaddr *)&a, &len);
+    uv_ip_name((struct sockaddr *)&a, host, sizeof(host));
+    if (a.ss_family == AF_INET6)
+        buf_printf(out, "[%s]:%d", host, ntohs(((struct sockaddr_in6 *)&a)->sin6_port));
+    else
+        buf_printf(out, "%s:%d", host, ntohs(((struct sockaddr_in *)&a)->sin_port));
+}
+
+int listen_reserve(const struct settings *set, const char *address, struct buf *out,
+                   struct fault *f)
+{
+    struct sockaddr_storage a = {0};
+    if (strncmp(address, "unix:", 5) == 0) {
+        fault_set(f, "--listen %s: several processes cannot share a Unix socket", address);
+        return -1;
+    }
+    if (parse_address(span_of(address), set->port, &a, f) != 0)
+        return fault_at(f, "--listen %s", address);
+    int on = 1, fd = open_shared(a.ss_family);
+    socklen_t len =
+        a.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&a, len) == 0) {
+        write_address(fd, out);
+        return fd;
+    }
+    fault_set(f, "--listen %s: %s", address, uv_strerror(uv_translate_sys_error(errno)));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 struct listener *listen_open(struct gateway *g, struct https *https, struct fault *f)
 {
     struct listener *l = mem_zero(sizeof(*l));
@@ -265,9 +309,10 @@ void listen_turn_away(const struct listener *l)
 {
     const struct port *p;
     uv_os_fd_t fd;
+    const struct settings *set = &l->gateway->settings;
     LL_FOREACH (l->ports, p)
         if (!p->unix_socket && uv_fileno(&p->u.handle, &fd) == 0)
-            turn_away(fd, 1);
+            turn_away(fd, set->worker ? (uint32_t)set->workers : 1);
 }
 
 static void take_in(struct port *p, int fd)

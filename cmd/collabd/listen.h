@@ -10,6 +10,13 @@
 struct listener;
 struct listener *listen_open(struct gateway *g, struct https *https, struct fault *f);
 
+/* Takes a port for processes that will share it: binds a socket to an address of the settings that
+ * gets no connection, and appends the address, with its port. Returns the socket, or -1 with a
+ * fault.
+ */
+int listen_reserve(const struct settings *set, const char *address, struct buf *out,
+                   struct fault *f);
+
 /* With --reuse-port: has the kernel give new connections to the other processes on the port, if
  * there are any. */
 void listen_turn_away(const struct listener *l);

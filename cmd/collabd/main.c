@@ -10,6 +10,7 @@
 #include "listen.h"
 #include "log.h"
 #include "node.h"
+#include "notify.h"
 #include "outbox.h"
 #include "plain.h"
 #include "resume.h"
@@ -18,6 +19,7 @@
 #include "session.h"
 #include "status.h"
 #include "throttle.h"
+#include "workers.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,7 @@ struct collabd {
     struct drain drain;
     uv_prepare_t before_block;
     uv_timer_t tick;
+    uv_timer_t watchdog;
     uv_signal_t terminate, interrupt, hangup;
     bool announced;
     int argc; /* as opt_parse() left them */
@@ -71,6 +74,7 @@ static void read_settings(struct settings *set, int argc, char **argv)
             (fault_set(&f, "--node=%s: only letters, digits and . _ ~ @ -", set->node), OPT_WRONG);
     if (result == OPT_WRONG)
         fail(STATUS_USAGE, &f);
+    worker_settle(set);
 }
 
 static void hang_up(uv_signal_t *handle, int number)
@@ -79,10 +83,13 @@ static void hang_up(uv_signal_t *handle, int number)
     struct gateway *g = &d->gateway;
     struct fault f;
     (void)number;
+    notify_reloading();
     if (reload(g, d->argc, d->argv, &f) != 0) {
         log_error("SIGHUP: nothing is changed: %s", f.text);
+        notify_ready("a reload failed");
         return;
     }
+    notify_ready("reloaded");
     log_info("SIGHUP: catalog %s, %.12s", g->catalog->name, g->catalog->digest);
     node_share_catalog(g->node);
 }
@@ -118,6 +125,7 @@ static void announce(struct collabd *d)
     node_announce(d->gateway.node, buf_span(&addresses));
     printf("ready %s\n", addresses.at);
     fflush(stdout);
+    notify_ready(addresses.at);
     buf_fini(&addresses);
 }
 
@@ -152,6 +160,12 @@ static void turn_wheel(uv_timer_t *handle)
     wheel_turn(g->wheel, clock_steady_ms());
 }
 
+static void say_alive(uv_timer_t *handle)
+{
+    (void)handle;
+    notify_alive();
+}
+
 static void ring_alarm(struct wheel_timer *timer, void *ctx)
 {
     struct alarm *alarm = (struct alarm *)timer;
@@ -171,6 +185,7 @@ static void say_goodbye(uv_signal_t *handle, int number)
     struct collabd *d = handle->data;
     log_info("%s: closing %lld connections", number == SIGINT ? "SIGINT" : "SIGTERM",
              (long long)d->gateway.metrics.value[M_CONNECTIONS]);
+    notify_stopping();
     drain_begin(&d->drain, number == SIGINT);
 }
 
@@ -192,9 +207,11 @@ static void raise_descriptor_limit(const struct limits *limits)
 static void set_up_loop(struct collabd *d)
 {
     uv_loop_t *loop = &d->loop;
+    int64_t watchdog_ms = notify_watchdog_ms();
     uv_loop_init(loop);
     uv_prepare_init(loop, &d->before_block);
     uv_timer_init(loop, &d->tick);
+    uv_timer_init(loop, &d->watchdog);
     uv_signal_init(loop, &d->terminate);
     uv_signal_init(loop, &d->interrupt);
     uv_signal_init(loop, &d->hangup);
@@ -205,6 +222,8 @@ static void set_up_loop(struct collabd *d)
     uv_signal_start(&d->interrupt, say_goodbye, SIGINT);
     uv_signal_start(&d->hangup, hang_up, SIGHUP);
     uv_prepare_start(&d->before_block, flush_outboxes);
+    if (watchdog_ms)
+        uv_timer_start(&d->watchdog, say_alive, 0, (uint64_t)watchdog_ms / 2 + 1);
     uv_timer_start(&d->tick, turn_wheel, WHEEL_TICK_MS, WHEEL_TICK_MS);
 }
 
@@ -270,6 +289,7 @@ static void take_down(struct collabd *d)
     embedded_stop(d->embedded);
     close_handle((uv_handle_t *)&d->before_block);
     close_handle((uv_handle_t *)&d->tick);
+    close_handle((uv_handle_t *)&d->watchdog);
     close_handle((uv_handle_t *)&d->drain.timer);
     close_handle((uv_handle_t *)&d->terminate);
     close_handle((uv_handle_t *)&d->interrupt);
@@ -299,6 +319,19 @@ static int check_passed(struct gateway *g)
     return STATUS_OK;
 }
 
+static int supervise(struct gateway *g, int argc, char **argv)
+{
+    enum exit_status status;
+    struct fault f;
+    if (workers_run(&g->settings, argc, argv, &status, &f) != 0)
+        fail(status, &f);
+    keyring_free(g->keys);
+    networks_fini(&g->trusted_proxies);
+    catalog_unref(g->catalog);
+    opt_free(&settings_program, &g->settings);
+    return (int)status;
+}
+
 int main(int argc, char **argv)
 {
     static struct collabd d;
@@ -318,6 +351,8 @@ int main(int argc, char **argv)
         return check_passed(&d.gateway);
     if (auth_load(&d.gateway, &f) != 0)
         fail(STATUS_USAGE, &f);
+    if (set->workers && !set->worker)
+        return supervise(&d.gateway, argc, argv);
     raise_descriptor_limit(&d.gateway.limits);
     set_up_loop(&d);
     find_redis(&d);

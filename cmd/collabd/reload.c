@@ -2,6 +2,7 @@
 #include "auth.h"
 #include "catalog_file.h"
 #include "log.h"
+#include "workers.h"
 
 struct catalog *reload_catalog(const struct settings *set, struct fault *f)
 {
@@ -30,6 +31,7 @@ static int read_all(struct fresh *n, const struct gateway *g, int argc, char **a
     int first;
     if (opt_parse(&settings_program, &n->settings, argc, argv, &first, f) != OPT_RUN)
         return -1;
+    worker_settle(&n->settings);
     if (networks_parse(&n->proxies, &n->settings.trusted_proxies, f) != 0)
         return -1;
     n->catalog = reload_catalog(&n->settings, f);

@@ -43,6 +43,8 @@ struct settings {
     int64_t probe_ms;
     int64_t drain_ms;
     bool reuse_port;
+    int64_t workers; /* 0: this process alone */
+    int worker;      /* which of them this is, from 1; no row: workers.h sets it */
     /* log */
     int log_level;
     int log_format; /* 0: text, 1: JSON */
