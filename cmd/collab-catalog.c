@@ -1,0 +1,181 @@
+/* collab-catalog: checks a catalog, and describes it to other programs. */
+#include "asyncapi.h"
+#include "catalog_file.h"
+#include "tool.h"
+#include "typescript.h"
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct settings {
+    char *redis;
+    int64_t limit_ms;
+};
+
+#define AT(field) offsetof(struct settings, field)
+static const struct opt rows[] = {
+    {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
+    {'W', "timeout", "TIME", OPT_MS, AT(limit_ms), .preset = "10s", .min = 1, .max = 3600000,
+     .help = "how long to wait for Redis"},
+};
+
+static const struct opt_program program = {
+    .name = "collab-catalog",
+    .operands = "types|asyncapi|show|check [FILE]",
+    .purpose = "Checks a catalog; prints it, or types or an AsyncAPI document of it.",
+    .rows = rows,
+    .row_count = sizeof rows / sizeof *rows,
+};
+
+static struct settings set;
+
+/* --- commands --- */
+
+static void print(const struct catalog *c, void (*write)(const struct catalog *c, struct buf *out))
+{
+    struct buf out = {0};
+
+    write(c, &out);
+    while (out.len > 0 && out.at[out.len - 1] == '\n')
+        out.len--;
+    tool_out(buf_span(&out));
+    buf_fini(&out);
+}
+
+static void types(const struct catalog *c)
+{
+    print(c, typescript_write);
+}
+
+static void asyncapi(const struct catalog *c)
+{
+    print(c, asyncapi_write);
+}
+
+static void show(const struct catalog *c)
+{
+    tool_out(c->text);
+}
+
+static void check(const struct catalog *c)
+{
+    (void)c;
+}
+
+static const struct command {
+    const char *name;
+    void (*run)(const struct catalog *c);
+} commands[] = {{"types", types}, {"asyncapi", asyncapi}, {"show", show}, {"check", check}};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    tool_fail(STATUS_USAGE, "%s: no such command: types, asyncapi, show or check", name);
+}
+
+/* --- the catalog in force --- */
+
+static struct {
+    struct store *store;
+    const struct command *command;
+} force;
+
+static void run(const struct command *command, struct catalog *c, const struct fault *f)
+{
+    if (c == NULL) {
+        tool_say("%s", f->text);
+        tool_stop(STATUS_NO);
+        return;
+    }
+    command->run(c);
+    catalog_unref(c);
+    tool_stop(STATUS_OK);
+}
+
+static void got(void *arg, enum store_result result, struct span text)
+{
+    struct fault f;
+
+    (void)arg;
+    if (result != STORE_DONE) {
+        tool_say("Redis has not answered");
+        tool_stop(STATUS_UNREACHABLE);
+    } else if (text.len == 0) {
+        tool_say("no catalog is in force: no collabd has run on this Redis");
+        tool_stop(STATUS_NO);
+    } else {
+        run(force.command, catalog_parse(text, "the catalog in force", &f), &f);
+    }
+}
+
+static void on_up(void *ctx)
+{
+    (void)ctx;
+    store_catalog_get(force.store, got, NULL);
+}
+
+static void on_down(void *ctx, const char *why)
+{
+    (void)ctx;
+    tool_say("%s", why);
+    tool_stop(STATUS_UNREACHABLE);
+}
+
+static int run_on_catalog_in_force(const struct command *command)
+{
+    static const struct store_hooks hooks = {.up = on_up, .down = on_down};
+
+    force.command = command;
+    tool_limit(set.limit_ms);
+    force.store = store_open(tool_loop(), tool_redis(set.redis), &hooks, NULL);
+    int status = tool_run();
+    store_close(force.store);
+    return status;
+}
+
+/* --- a file --- */
+
+static struct catalog *read_standard_input(struct fault *f)
+{
+    struct buf text = {0};
+    size_t room = CATALOG_BYTES_MAX + 1;
+
+    if (isatty(STDIN_FILENO))
+        tool_say("reading a catalog from the terminal");
+    text.len = fread(buf_room(&text, room), 1, room, stdin);
+    if (ferror(stdin))
+        tool_fail(STATUS_USAGE, "standard input: %s", strerror(errno));
+    if (text.len == room)
+        tool_fail(STATUS_NO, "standard input: larger than 1m, which a catalog may be");
+    struct catalog *c = catalog_parse(buf_span(&text), "standard input", f);
+    buf_fini(&text);
+    return c;
+}
+
+static int run_on_file(const struct command *command, const char *path)
+{
+    struct fault f;
+    bool standard = strcmp(path, "-") == 0;
+
+    if (!standard && access(path, R_OK) != 0)
+        tool_fail(STATUS_USAGE, "%s: %s", path, strerror(errno));
+    run(command, standard ? read_standard_input(&f) : catalog_load(path, &f), &f);
+    return tool_run();
+}
+
+int main(int argc, char **argv)
+{
+    int first = tool_start(&program, &set, argc, argv);
+
+    if (argc == first || argc > first + 2)
+        tool_fail(STATUS_USAGE, "a command, and one file at most, are needed: see --help");
+    const struct command *command = find_command(argv[first]);
+    int status = argc == first + 2 ? run_on_file(command, argv[first + 1])
+                                   : run_on_catalog_in_force(command);
+    opt_free(&program, &set);
+    return status;
+}
