@@ -8,6 +8,7 @@
 #include "node.h"
 #include "protocol.h"
 #include "room.h"
+#include "www.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -328,7 +329,7 @@ static void request(void *ctx, struct web_exchange *x)
     }
     if (known)
         answer_error(x, 405, ERROR_BAD_METHOD, "this path takes another method");
-    else
+    else if (!www_answer(ctx, x))
         answer_error(x, 404, ERROR_NOT_FOUND, "nothing is here");
 }
 

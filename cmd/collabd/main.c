@@ -20,6 +20,7 @@
 #include "status.h"
 #include "throttle.h"
 #include "workers.h"
+#include "www.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,15 +278,15 @@ static void close_handle(uv_handle_t *handle)
 static void take_down(struct collabd *d)
 {
     struct gateway *g = &d->gateway;
-    node_free(g->node);
     https_end_all(d->https);
-    websockets_free(d->websockets);
+    websockets_close(d->websockets);
     uv_run(&d->loop, UV_RUN_NOWAIT);
     engines_free(d->engines);
     socketio_free(d->socketio);
     throttle_free(g->throttle);
     bus_close(g->bus);
     resumes_free(g->resumes);
+    node_free(g->node);
     embedded_stop(d->embedded);
     close_handle((uv_handle_t *)&d->before_block);
     close_handle((uv_handle_t *)&d->tick);
@@ -295,6 +296,7 @@ static void take_down(struct collabd *d)
     close_handle((uv_handle_t *)&d->interrupt);
     close_handle((uv_handle_t *)&d->hangup);
     uv_run(&d->loop, UV_RUN_DEFAULT);
+    websockets_free(d->websockets);
     https_free(d->https);
     hub_free(g->hub);
     outboxes_free(g->outboxes);
@@ -345,7 +347,8 @@ int main(int argc, char **argv)
     if (!d.gateway.catalog)
         fail(STATUS_USAGE, &f);
     limits_settle(&d.gateway.limits, set, d.gateway.catalog);
-    if (networks_parse(&d.gateway.trusted_proxies, &set->trusted_proxies, &f) != 0)
+    if (networks_parse(&d.gateway.trusted_proxies, &set->trusted_proxies, &f) != 0 ||
+        www_check(&d.gateway, &f) != 0)
         fail(STATUS_USAGE, &f);
     if (set->check)
         return check_passed(&d.gateway);

@@ -15,6 +15,7 @@ struct settings {
     char *node;             /* name of this node; NULL: a random one */
     char *config;
     char *catalog; /* file; NULL: the one built in */
+    char *www;     /* directory with files for browsers; NULL: none are served */
     bool check;    /* the settings and the catalog, and nothing else */
     /* who */
     struct opt_list key_files;

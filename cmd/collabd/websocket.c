@@ -251,6 +251,12 @@ struct websockets *websockets_new(struct gateway *g, struct fault *f)
     return NULL;
 }
 
+void websockets_close(struct websockets *w)
+{
+    lws_context_destroy(w->lws);
+}
+
+/* On a loop that is not its own libwebsockets wants to be told a second time. */
 void websockets_free(struct websockets *w)
 {
     if (w->lws)

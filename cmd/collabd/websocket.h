@@ -9,6 +9,10 @@
 
 struct websockets;
 struct websockets *websockets_new(struct gateway *g, struct fault *f);
+
+/* Ends every connection. What is left of it is freed when the loop has run its closing
+ * callbacks. */
+void websockets_close(struct websockets *w);
 void websockets_free(struct websockets *w);
 
 /* What the client's handshake asks for (RFC 6455, section 4.2.1), as http.c read it. */
