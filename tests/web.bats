@@ -22,3 +22,19 @@ teardown_file()
 @test "collab.js" {
     node --test "$CLIENTS/collab.test.mjs"
 }
+
+@test "the board's model" {
+    node --test "$CLIENTS/model.test.mjs"
+}
+
+# Debian's chromium, from tests/deps; elsewhere it may have another name.
+@test "the board, in two browsers" {
+    CHROMIUM=$(command -v chromium chromium-browser google-chrome | head -n 1)
+    export CHROMIUM
+    [ -n "$CHROMIUM" ] || skip 'no chromium'
+    node --test "$CLIENTS/board.test.mjs"
+}
+
+@test "the board's catalog is right" {
+    collab-catalog check "$WEB/catalog.json"
+}

@@ -45,6 +45,9 @@ export class CollabError extends Error {
   readonly data?: any;
 }
 
+/** The place before the first event of every room. */
+export const BEGINNING: string;
+
 export type Off = () => void;
 
 export interface Published {
@@ -98,7 +101,9 @@ export class Room<Events = AnyEvents> {
   readonly name: string;
   on<T extends TypeOf<Events>>(type: T, listener: (event: RoomEvent<Data<Events, T>>) => void): Off;
   onGap(listener: (why: unknown) => void): Off;
-  join(): Promise<void>;
+  onJoined(listener: (isRecovered: boolean | undefined) => void): Off;
+  readonly last: string | null;
+  join(options?: { since?: string }): Promise<void>;
   leave(): void;
   publish<T extends TypeOf<Events>>(
     type: T,

@@ -12,6 +12,9 @@
 // order; it renews its token before that expires. A connection on which nothing is heard is ended
 // here, since a browser does not see the pings of WebSocket.
 
+// The place before the first event of every room.
+export const BEGINNING = "0-0";
+
 const PROTOCOL = "collab.v1";
 const BACKOFF_FIRST_MS = 1000;
 const BACKOFF_MAX_MS = 30000;
@@ -95,6 +98,7 @@ export class Room {
   #joined = null; // the promise of being in it
   #settle = null;
   #gaps = new Listeners();
+  #joins = new Listeners();
   wanted = 0;
   last = null; // id of the last kept event that came
 
@@ -112,9 +116,18 @@ export class Room {
     return this.#gaps.add(listener);
   }
 
-  // Resolves once the client is in the room; rejects when the gateway refuses it.
-  join() {
+  // Hears each time that the client has come into the room, whether nothing was missed there since
+  // the last time: true or false, and undefined when there was none.
+  onJoined(listener) {
+    return this.#joins.add(listener);
+  }
+
+  // Resolves once the client is in the room; rejects when the gateway refuses it. since: the id of
+  // the last event known here from before, or BEGINNING; what came after it comes first, and when it
+  // can't, a gap is told.
+  join({ since } = {}) {
     if (this.wanted++ === 0) {
+      if (since) this.last = since;
       this.#joined = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
       this.#joined.catch(() => {});
       this.#client._wants(this);
@@ -225,8 +238,9 @@ export class Room {
     return true;
   }
 
-  _in() {
+  _in(isRecovered) {
     this.#settle.resolve();
+    this.#joins.call(isRecovered);
   }
 
   _refused(error) {
@@ -558,6 +572,7 @@ export class Client {
     if (rooms.length > 0) {
       const known = rooms.filter((room) => room.last).map((room) => [room.name, room.last]);
       const data = { rooms: rooms.map((room) => room.name) };
+      for (const [name] of known) this.#been.add(name);
       if (known.length > 0) data.since = Object.fromEntries(known);
       try {
         this.#roomsJoined(rooms, await this.request("subscribe", data));
@@ -584,9 +599,10 @@ export class Client {
         this.#notices.call({ type: "error", ...no });
         continue;
       }
-      if (this.#been.has(room.name) && !isRecovered(reply, room.name)) room._missed(reply);
+      const recovered = this.#been.has(room.name) ? isRecovered(reply, room.name) : undefined;
       this.#been.add(room.name);
-      room._in();
+      if (recovered === false) room._missed(reply);
+      room._in(recovered);
     }
   }
 

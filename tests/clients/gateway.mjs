@@ -57,6 +57,10 @@ export class Gateway {
     return `ws://127.0.0.1:${this.#port}/ws`;
   }
 
+  get isRunning() {
+    return running.has(this.#child);
+  }
+
   signal(name) {
     this.#child.kill(name);
   }
