@@ -238,8 +238,11 @@ export class Room {
     return true;
   }
 
-  _in(isRecovered) {
+  // last: where the room's history stands.
+  _in(isRecovered, last) {
+    this.last = last ?? (isRecovered ? this.last : null);
     this.#settle.resolve();
+    if (isRecovered === false) this.#gaps.call();
     this.#joins.call(isRecovered);
   }
 
@@ -571,9 +574,9 @@ export class Client {
     const session = this.#session;
     if (rooms.length > 0) {
       const known = rooms.filter((room) => room.last).map((room) => [room.name, room.last]);
-      const data = { rooms: rooms.map((room) => room.name) };
+      const since = Object.fromEntries(known); // also without any: the answer says where we are then
+      const data = { rooms: rooms.map((room) => room.name), since };
       for (const [name] of known) this.#been.add(name);
-      if (known.length > 0) data.since = Object.fromEntries(known);
       try {
         this.#roomsJoined(rooms, await this.request("subscribe", data));
       } catch (error) {
@@ -599,10 +602,9 @@ export class Client {
         this.#notices.call({ type: "error", ...no });
         continue;
       }
-      const recovered = this.#been.has(room.name) ? isRecovered(reply, room.name) : undefined;
+      const recovered = this.#been.has(room.name) ? isRecovered(reply, room) : undefined;
       this.#been.add(room.name);
-      if (recovered === false) room._missed(reply);
-      room._in(recovered);
+      room._in(recovered, reply.last?.[room.name]);
     }
   }
 
@@ -698,10 +700,9 @@ export class Client {
   }
 }
 
-// Whether a room was joined from where it was left, with all that happened since.
-function isRecovered(reply, room) {
-  const { recovered } = reply;
-  if (typeof recovered === "object" && recovered !== null)
-    return Array.isArray(recovered) ? recovered.includes(room) : recovered[room] === true;
-  return recovered === true;
+// Whether a room was joined from where it was left, with all that happened since. One whose place
+// was not known was not.
+function isRecovered({ recovered = false, gaps = [] }, { name, last }) {
+  if (!last) return false;
+  return recovered || (gaps.length > 0 && !gaps.some((gap) => gap.room === name));
 }

@@ -25,6 +25,13 @@ export function token(user, claims = {}) {
   return jsonwebtoken.sign(all, key, { noTimestamp: true });
 }
 
+// The name of a file with that catalog.
+export function catalog(content) {
+  const file = join(directory, `${randomBytes(6).toString("hex")}.json`);
+  writeFileSync(file, JSON.stringify(content));
+  return file;
+}
+
 export class Gateway {
   #child;
   #port = 0;
