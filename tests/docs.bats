@@ -437,7 +437,7 @@ play() # TOKEN
     start_plain_collabd --node n1
     token=$(token "$(claims "$(($(date +%s) + 3600))")")
     [ "$(dialogues | grep -c '^C: ')" -gt 9 ]
-    dialogues | grep -v -e '"expired ' -e '"degraded"' | play "$token"
+    dialogues | grep -v -e '"expired ' -e '"degraded"' -e '"rate_limited"' | play "$token"
 }
 
 @test "collab-protocol(7): a token that is not valid" {
