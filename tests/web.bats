@@ -1,4 +1,4 @@
-# What runs in browsers: the client library of examples/web, and the types of it.
+# What runs in browsers: the client library and the board of examples/web, the hooks of examples/react.
 
 load helpers
 
@@ -33,6 +33,10 @@ teardown_file()
     export CHROMIUM
     [ -n "$CHROMIUM" ] || skip 'no chromium'
     node --test "$CLIENTS/board.test.mjs"
+}
+
+@test "the React hooks" {
+    node --test "$CLIENTS/react.test.mjs"
 }
 
 @test "the board's catalog is right" {

@@ -33,7 +33,7 @@ beforeEach(async () => {
   if (!nodes[0].isRunning) await nodes[0].start();
 });
 afterEach(async () => {
-  for (const context of contexts.splice(0)) await context.close();
+  for (const context of contexts.splice(0)) await context.close().catch(() => {});
   assert.deepEqual(faults, []);
 });
 
@@ -225,6 +225,15 @@ test("who comes later sees the board as it is", async () => {
   await isTaken(ann);
   const bob = await person("bob", nodes[1]);
   await shows(bob, "Doing", ["Fence"]);
+});
+
+test("the gateway's history tells who comes first what the board was", async () => {
+  const ann = await person("ann");
+  await add(ann, "Doing", "Fence", "Gate");
+  await rename(ann, "Gate", "Garden gate");
+  await isTaken(ann);
+  await ann.context().close();
+  await shows(await person("bob", nodes[1]), "Doing", ["Fence", "Garden gate"]);
 });
 
 test("a page that is loaded again still has the board, with nobody else there", async () => {

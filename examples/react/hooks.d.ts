@@ -1,0 +1,39 @@
+import type { ReactElement, ReactNode } from "react";
+import type { Client, CollabError, Room, RoomEvent, Status } from "../web/collab.js";
+
+export function CollabProvider(props: { client: Client<any>; children?: ReactNode }): ReactElement;
+export function useClient(): Client<any>;
+export function useConnectionStatus(): Status;
+
+export interface InRoom {
+  room: Room<any>;
+  state: "joining" | "joined" | "refused";
+  error: CollabError | null;
+  publish: Room<any>["publish"];
+}
+
+export function useRoom(
+  name: string,
+  handlers?: { [type: string]: (event: RoomEvent<any>) => void },
+  options?: { onGap?: (why: unknown) => void },
+): InRoom;
+
+export interface PresenceNames {
+  online?: string;
+  offline?: string;
+  join?: string;
+  leave?: string;
+  user?: string;
+  status?: string;
+}
+
+export function usePresence(
+  name: string,
+  names?: PresenceNames,
+): { user: string; status: string }[];
+
+export function useTyping(
+  name: string,
+  data?: object,
+  options?: { start?: string; stop?: string; expires?: number; every?: number; idle?: number },
+): { users: string[]; key(): void; stop(): void };

@@ -1,0 +1,130 @@
+// React hooks over examples/web/collab.js. A client is made and connected once, outside of all
+// components, and handed down:
+//
+//   <CollabProvider client={client}> ... </CollabProvider>
+
+import { createContext, createElement, useContext, useEffect, useMemo, useRef, useState } from "react";
+
+const Context = createContext(null);
+
+export function CollabProvider({ client, children }) {
+  return createElement(Context.Provider, { value: client }, children);
+}
+
+export function useClient() {
+  const client = useContext(Context);
+  if (!client) throw new Error("there is no CollabProvider around this component");
+  return client;
+}
+
+// { state, retryAt, pending, error }, as Client.status of collab.js.
+export function useConnectionStatus() {
+  const client = useClient();
+  const [status, setStatus] = useState(client.status);
+  useEffect(() => {
+    setStatus(client.status);
+    return client.onStatus(setStatus);
+  }, [client]);
+  return status;
+}
+
+// Is in a room as long as the component is there. handlers: an object of functions by type, such as
+// {"task:moved": (event) => ...}; it may be another one each time. onGap is called when events may
+// have been missed. state: joining, joined or refused; then error says why.
+export function useRoom(name, handlers = {}, { onGap } = {}) {
+  const client = useClient();
+  const room = useMemo(() => client.room(name), [client, name]);
+  const [{ state, error }, setState] = useState({ state: "joining", error: null });
+  const latest = useRef();
+  latest.current = { handlers, onGap };
+  useEffect(() => {
+    let isHere = true;
+    const set = (next) => isHere && setState(next);
+    const offs = [
+      room.on("*", (event) => latest.current.handlers[event.type]?.(event)),
+      room.onGap((why) => latest.current.onGap?.(why)),
+    ];
+    setState({ state: "joining", error: null });
+    room.join().then(
+      () => set({ state: "joined", error: null }),
+      (fault) => set({ state: "refused", error: fault }),
+    );
+    return () => {
+      isHere = false;
+      offs.forEach((off) => off());
+      room.leave();
+    };
+  }, [room]);
+  const publish = useMemo(() => room.publish.bind(room), [room]);
+  return { room, state, error, publish };
+}
+
+const PRESENCE = {
+  online: "presence:user_online",
+  offline: "presence:user_offline",
+  join: "presence:user_joined",
+  leave: "presence:user_left",
+  user: "userId",
+  status: "status",
+};
+
+// Who is in a room: a list of { user, status }, by name. It asks the gateway when the room is joined,
+// and then goes by the events that the catalog has for it; names: those that differ from the
+// built-in catalog's.
+export function usePresence(name, names = {}) {
+  const { online, offline, join, leave, user, status } = { ...PRESENCE, ...names };
+  const client = useClient();
+  const [people, setPeople] = useState(new Map());
+  const set = (who, how) => setPeople((old) => new Map(old).set(who, how));
+  const drop = (who) =>
+    setPeople((old) => new Map([...old].filter(([present]) => present !== who)));
+  const here = ({ data }) => set(data[user], data[status] ?? "online");
+  const gone = ({ data }) => drop(data[user]);
+  const { room, state } = useRoom(name, {
+    [online]: here,
+    [join]: here,
+    [offline]: gone,
+    [leave]: gone,
+  });
+  useEffect(() => {
+    const ask = () =>
+      room.who().then(
+        ({ rooms = [] }) => setPeople(new Map((rooms[0]?.users ?? []).map((who) => [who, "online"]))),
+        () => {}, // a gateway that does not know: the events will tell
+      );
+    if (state === "joined") ask();
+    return room.onJoined(ask);
+  }, [client, room, state]);
+  return [...people]
+    .map(([who, how]) => ({ user: who, status: how }))
+    .sort((a, b) => (a.user < b.user ? -1 : 1));
+}
+
+// Who else types about something, and what tells that this user does. data says what it is about,
+// such as {taskId: "t1"}; of what others type only that counts.
+export function useTyping(name, data = {}, options = {}) {
+  const { start = "typing:user_typing", stop = "typing:user_stopped", expires = 6000 } = options;
+  const client = useClient();
+  const room = useMemo(() => client.room(name), [client, name]);
+  const about = JSON.stringify(data);
+  const [users, setUsers] = useState([]);
+  const typing = useMemo(
+    () => room.typing(JSON.parse(about), { start, stop, ...options }),
+    [room, about, start, stop],
+  );
+  useEffect(() => {
+    const fields = Object.entries(JSON.parse(about));
+    const isAbout = (event) => fields.every(([field, value]) => event.data?.[field] === value);
+    const key = (event) => JSON.stringify([event.user, isAbout(event)]);
+    const others = room.others(start, { then: stop, expires, key }, (latest) => {
+      const now = [...latest.values()].filter(isAbout).map((event) => event.user);
+      setUsers([...new Set(now)].sort());
+    });
+    return () => {
+      others.end();
+      typing.stop();
+      setUsers([]);
+    };
+  }, [room, about, start, stop, expires, typing]);
+  return { users, key: typing.key, stop: typing.stop };
+}
