@@ -1,12 +1,15 @@
 /* collab-stats: shows the nodes of a cluster and what they do, from their records in Redis. */
 #include "clock.h"
+#include "ident.h"
 #include "json.h"
 #include "mem.h"
 #include "metric.h"
+#include "num.h"
 #include "store.h"
 #include "tool.h"
 #include "view.h"
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +24,8 @@ struct settings {
     int64_t interval_ms;
     int64_t count;
     char *redis;
+    bool check;
+    int64_t within_ms;
 };
 
 /* The table's numbers: where each stands in a node's record. */
@@ -49,6 +54,11 @@ static const struct opt rows[] = {
      .max = 24 * 3600 * 1000, .help = "time from one sample to the next"},
     {'C', "count", "N", OPT_INT, AT(count), .min = 1, .max = INT64_MAX,
      .help = "stop after so many samples (else 1; on a terminal, none)"},
+    {0, "check", NULL, OPT_FLAG, AT(check),
+     .help = "say in a line whether all is well, for Nagios and cron; the status is 0, 1 for a "
+             "warning, 2 when it is not"},
+    {'W', "limit", "TIME", OPT_MS, AT(within_ms), .preset = "5s", .min = 1, .max = 3600 * 1000,
+     .help = "how long a check may take"},
     {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
 };
 
@@ -66,6 +76,16 @@ struct node {
     double values[COLUMN_COUNT];
 };
 
+enum { PROBE_CHARS = 16 };
+
+/* Of a check: an event of our own, on its way through Redis and back. */
+struct probe {
+    char room[PROBE_CHARS + sizeof "check:"];
+    int64_t sent_ms; /* steady; 0: not yet */
+    int64_t took_ms; /* -1: it has not come */
+    uv_timer_t limit;
+};
+
 static struct {
     struct settings set;
     const struct redis_address *address;
@@ -81,6 +101,7 @@ static struct {
     struct node *coming; /* of the one that is coming in */
     size_t coming_count;
     struct fault trouble; /* with Redis; empty: none */
+    struct probe probe;
     struct buf out;
 } stats;
 
@@ -415,10 +436,70 @@ static void take_sample(void)
         qsort(stats.nodes, stats.node_count, sizeof *stats.nodes, compare_nodes);
 }
 
+/* --- The verdict of a check --- */
+
+enum verdict { WELL, WARNING, CRITICAL };
+
+static void tell_verdict(enum verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A line as monitoring plugins write it: what is the matter, and figures behind a bar. */
+static void tell_verdict(enum verdict verdict, const char *format, ...)
+{
+    static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
+    va_list arguments;
+    buf_clear(&stats.out);
+    buf_printf(&stats.out, "COLLAB %s - ", words[verdict]);
+    va_start(arguments, format);
+    buf_vprintf(&stats.out, format, arguments);
+    va_end(arguments);
+    tool_out(buf_span(&stats.out));
+    tool_stop((enum exit_status)verdict);
+}
+
+/* The names of nodes that are not ready, with their state. Returns how many. */
+static size_t find_unready(struct buf *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < stats.node_count; i++) {
+        char *state = text_at(&stats.nodes[i], "state");
+        if (strcmp(state, "ready") != 0)
+            buf_printf(out, "%s%s is %s", count++ ? ", " : "", stats.nodes[i].id, state);
+        free(state);
+    }
+    return count;
+}
+
+static void judge(void)
+{
+    struct buf unready = {0};
+    double clients = 0;
+    size_t bad = find_unready(&unready);
+    const int64_t took_ms = stats.probe.took_ms;
+    for (size_t i = 0; i < stats.node_count; i++)
+        clients += stats.nodes[i].values[0];
+    if (stats.node_count == 0)
+        tell_verdict(CRITICAL, "no node");
+    else
+        tell_verdict(bad ? WARNING : WELL,
+                     "%s%s%zu node%s, %.0f clients, delivery in %" PRId64
+                     " ms|nodes=%zu clients=%.0f delivery=%" PRId64 "ms",
+                     bad ? unready.at : "", bad ? "; " : "", stats.node_count,
+                     stats.node_count == 1 ? "" : "s", clients, took_ms, stats.node_count, clients,
+                     took_ms);
+    buf_fini(&unready);
+}
+
+/* --- Asking --- */
+
 static void on_nodes(void *arg, enum store_result result, const char *why)
 {
     (void)arg;
     stats.asking = false;
+    if (stats.set.check && result != STORE_DONE) {
+        tell_verdict(CRITICAL, "%s: %s", stats.address->label, why);
+        return;
+    }
     if (result == STORE_REFUSED)
         tool_fail(STATUS_FORBIDDEN, "%s: %s", stats.address->label, why);
     if (result == STORE_UNAVAILABLE) {
@@ -426,6 +507,10 @@ static void on_nodes(void *arg, enum store_result result, const char *why)
         return;
     }
     take_sample();
+    if (stats.set.check) {
+        judge();
+        return;
+    }
     if (stats.node_count == 0 && stats.samples == 1 && stats.set.format != FORMAT_JSON)
         tool_fail(STATUS_NO, "%s: no node found", stats.address->label);
     draw();
@@ -441,6 +526,69 @@ static void ask(void)
     store_nodes(stats.store, on_node, on_nodes, NULL);
 }
 
+/* --- The probe of a check --- */
+
+static void probe_published(void *arg, enum store_result result, const char *why)
+{
+    (void)arg;
+    if (result != STORE_DONE)
+        tell_verdict(CRITICAL, "%s: %s", stats.address->label, why);
+}
+
+static void probe_heard(void *arg, enum store_result result, const char *why)
+{
+    char now[CLOCK_STAMP_BYTES];
+    struct event e = {.version = -1, .type = span_of("check"), .room_count = 1};
+    if (result != STORE_DONE) {
+        probe_published(arg, result, why);
+        return;
+    }
+    clock_stamp(clock_wall_ms(), now);
+    e.time = span_of(now);
+    e.rooms[0] = span_of(stats.probe.room);
+    stats.probe.sent_ms = clock_steady_ms();
+    store_publish(stats.store, &e, probe_published, NULL);
+}
+
+static void start_probe(void)
+{
+    struct span room = span_of(stats.probe.room);
+    store_listen(stats.store, &room, 1);
+    store_settle(stats.store, probe_heard, NULL);
+}
+
+/* It is back: what else there is to know is asked for now. */
+static void on_event(void *ctx, struct span room, struct span text)
+{
+    (void)ctx;
+    (void)text;
+    if (!span_is(room, stats.probe.room) || stats.probe.took_ms >= 0)
+        return;
+    stats.probe.took_ms = clock_steady_ms() - stats.probe.sent_ms;
+    ask();
+}
+
+static void check_is_late(uv_timer_t *timer)
+{
+    struct buf limit = {0};
+    (void)timer;
+    num_format_ms(&limit, stats.set.within_ms);
+    tell_verdict(CRITICAL, "%s: no answer within %s", stats.address->label, limit.at);
+    buf_fini(&limit);
+}
+
+static void start_check(void)
+{
+    struct probe *p = &stats.probe;
+    char id[PROBE_CHARS + 1];
+    ident_random(id, PROBE_CHARS);
+    snprintf(p->room, sizeof p->room, "check:%s", id);
+    p->took_ms = -1;
+    uv_timer_init(tool_loop(), &p->limit);
+    if (stats.set.check)
+        uv_timer_start(&p->limit, check_is_late, (uint64_t)stats.set.within_ms, 0);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     (void)timer;
@@ -452,12 +600,19 @@ static void on_up(void *ctx)
     (void)ctx;
     stats.was_up = true;
     stats.trouble = (struct fault){0};
-    ask();
+    if (stats.set.check)
+        start_probe();
+    else
+        ask();
 }
 
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
+    if (stats.set.check) {
+        tell_verdict(CRITICAL, "%s", why);
+        return;
+    }
     if (!stats.was_up)
         tool_fail(STATUS_UNREACHABLE, "%s", why);
     fault_set(&stats.trouble, "%s", why);
@@ -489,6 +644,7 @@ static void clean_up(void)
     store_close(stats.store);
     uv_close((uv_handle_t *)&stats.timer, NULL);
     uv_close((uv_handle_t *)&stats.resized, NULL);
+    uv_close((uv_handle_t *)&stats.probe.limit, NULL);
     free_nodes(&stats.nodes, &stats.node_count);
     free_nodes(&stats.coming, &stats.coming_count);
     buf_fini(&stats.out);
@@ -497,11 +653,12 @@ static void clean_up(void)
 
 int main(int argc, char **argv)
 {
-    static const struct store_hooks hooks = {.up = on_up, .down = on_down};
+    static const struct store_hooks hooks = {.up = on_up, .down = on_down, .event = on_event};
     int first = tool_start(&program, &stats.set, argc, argv);
     if (argv[first])
         tool_fail(STATUS_USAGE, "%s: an operand where none is expected", argv[first]);
-    stats.is_live = tool_on_terminal() && stats.set.format == FORMAT_TEXT && stats.set.count != 1;
+    stats.is_live = tool_on_terminal() && stats.set.format == FORMAT_TEXT && stats.set.count != 1 &&
+                    !stats.set.check;
     if (!stats.is_live && stats.set.count == 0)
         stats.set.count = 1;
 
@@ -509,8 +666,10 @@ int main(int argc, char **argv)
     stats.store = store_open(tool_loop(), stats.address, &hooks, NULL);
     uint64_t interval_ms = (uint64_t)stats.set.interval_ms;
     uv_timer_init(tool_loop(), &stats.timer);
-    uv_timer_start(&stats.timer, on_timer, interval_ms, interval_ms);
+    if (!stats.set.check)
+        uv_timer_start(&stats.timer, on_timer, interval_ms, interval_ms);
     start_screen();
+    start_check();
     int status = tool_run();
     clean_up();
     return status;

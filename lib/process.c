@@ -1,9 +1,12 @@
 #include "process.h"
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FILE_BYTES = 8192 };
@@ -82,4 +85,63 @@ int process_memory(int64_t pid, int64_t *bytes, struct fault *f)
         return fault_set(f, "process %" PRId64 ": its smaps_rollup is of an unknown form", pid);
     *bytes += kib * 1024;
     return 0;
+}
+
+/* --- of this process ----------------------------------------------------------------------- */
+
+static void add(struct buf *out, const char *labels, const char *name, const char *kind,
+                const char *help, double value)
+{
+    bool braces = labels[0] != '\0';
+    buf_printf(out, "# HELP process_%s %s\n# TYPE process_%s %s\nprocess_%s%s%s%s %.15g\n", name,
+               help, name, kind, name, braces ? "{" : "", labels, braces ? "}" : "", value);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* -1: not known. The second number of statm is pages in memory (proc(5)). */
+static int64_t resident_bytes(void)
+{
+    char text[FILE_BYTES];
+    const char *at = text;
+    struct fault f;
+    int64_t pages;
+    if (read_file(getpid(), "statm", text, &f) < 0 || take_number(&at, &pages) < 0 ||
+        take_number(&at, &pages) < 0)
+        return -1;
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+static int64_t open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    int64_t n = -1; /* for the directory's own */
+    if (!dir)
+        return -1;
+    while ((entry = readdir(dir)))
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+void process_prometheus(const char *labels, struct buf *out)
+{
+    struct rlimit most;
+    int64_t bytes = resident_bytes(), descriptors = open_descriptors();
+    add(out, labels, "cpu_seconds_total", "counter", "CPU time used, in seconds.", cpu_seconds());
+    if (bytes >= 0)
+        add(out, labels, "resident_memory_bytes", "gauge", "Memory in use, in bytes.",
+            (double)bytes);
+    if (descriptors >= 0)
+        add(out, labels, "open_fds", "gauge", "File descriptors that are open.",
+            (double)descriptors);
+    if (getrlimit(RLIMIT_NOFILE, &most) == 0)
+        add(out, labels, "max_fds", "gauge", "File descriptors that may be open.",
+            (double)most.rlim_cur);
 }

@@ -196,3 +196,56 @@ is_listed() # NAME CLIENTS
     stop collabd
     run -1 collab-stats
 }
+
+# --- --check ---
+
+checks() # STATUS TEXT OPTION...
+{
+    local status=$1 text=$2
+    shift 2
+    run --separate-stderr "-$status" collab-stats --check "$@"
+    echo "$output"
+    # shellcheck disable=SC2053 # a pattern
+    [[ $output = $text ]]
+}
+
+@test "check: all is well" {
+    put_node a ready 3 1
+    put_node b ready 4 1
+    checks 0 'COLLAB OK - 2 nodes, 7 clients, delivery in * ms|nodes=2 clients=7 delivery=*ms'
+}
+
+@test "check: a node that is not ready is a warning" {
+    put_node a ready 3 1
+    put_node b degraded 4 1
+    put_node c draining 0 1
+    checks 1 'COLLAB WARNING - b is degraded, c is draining; 3 nodes, 7 clients, delivery in *'
+}
+
+@test "check: no node, no Redis, no answer are critical" {
+    checks 2 'COLLAB CRITICAL - no node'
+    checks 2 'COLLAB CRITICAL - unix:/nowhere: *' --redis unix:/nowhere
+    put_node a ready 3 1
+    kill -STOP "$(cat "$BATS_FILE_TMPDIR/redis.pid")"
+    run collab-stats --check --limit 300ms
+    kill -CONT "$(cat "$BATS_FILE_TMPDIR/redis.pid")"
+    [ "$status" -eq 2 ]
+    [[ $output = 'COLLAB CRITICAL - unix:'*': no answer within 300ms' ]]
+}
+
+@test "check: events that do not come through are critical" {
+    put_node a ready 3 1
+    redis acl setuser mute on '>secret' allkeys '&collab:*' +@all -publish >/dev/null
+    checks 2 'COLLAB CRITICAL - *' --redis "unix://mute:secret@$REDIS_SOCKET" --limit 2s
+    redis acl deluser mute >/dev/null
+}
+
+@test "check: of a gateway that runs" {
+    has_record()
+    {
+        [ "$(redis exists collab:node:n1)" = 1 ]
+    }
+    start_collabd --node n1
+    wait_until has_record
+    checks 0 'COLLAB OK - 1 node, 0 clients, delivery in * ms|nodes=1 clients=0 delivery=*ms'
+}

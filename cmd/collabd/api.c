@@ -6,6 +6,7 @@
 #include "hub.h"
 #include "mem.h"
 #include "node.h"
+#include "process.h"
 #include "protocol.h"
 #include "room.h"
 #include "www.h"
@@ -98,6 +99,7 @@ static void metrics(struct gateway *g, const struct web_request *r, struct web_e
         return;
     buf_printf(&labels, "node=\"%s\"", node_name(g->node));
     metrics_prometheus(&g->metrics, labels.at, &body);
+    process_prometheus(labels.at, &body);
     const struct web_answer a = {
         .status = 200,
         .type = "text/plain; version=0.0.4; charset=utf-8",

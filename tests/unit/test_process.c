@@ -50,6 +50,36 @@ static void test_memory(void **state)
     free(much);
 }
 
+/* The number behind a name that stands at the beginning of a line. */
+static double sample(const struct buf *text, const char *name)
+{
+    const char *at = strstr(text->at, name);
+    assert_non_null(at);
+    assert_true(at[-1] == '\n');
+    return strtod(at + strlen(name), NULL);
+}
+
+static void test_prometheus(void **state)
+{
+    (void)state;
+    struct buf before = {0}, after = {0};
+    while (own_cpu_ms() < 100)
+        continue;
+    process_prometheus("node=\"a\"", &before);
+    int more[3] = {dup(1), dup(1), dup(1)};
+    process_prometheus("node=\"a\"", &after);
+    for (int i = 0; i < 3; i++)
+        close(more[i]);
+    double open = sample(&before, "process_open_fds{node=\"a\"} ");
+    assert_true(open >= 3);
+    assert_true(sample(&after, "process_open_fds{node=\"a\"} ") == open + 3);
+    assert_true(sample(&after, "process_max_fds{node=\"a\"} ") >= open);
+    assert_true(sample(&after, "process_resident_memory_bytes{node=\"a\"} ") > 100000);
+    assert_true(sample(&after, "process_cpu_seconds_total{node=\"a\"} ") >= 0.1);
+    buf_fini(&before);
+    buf_fini(&after);
+}
+
 static void test_no_process(void **state)
 {
     (void)state;
@@ -67,6 +97,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cpu),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_prometheus),
         cmocka_unit_test(test_no_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
