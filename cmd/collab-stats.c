@@ -56,7 +56,7 @@ static const struct opt rows[] = {
      .help = "stop after so many samples (else 1; on a terminal, none)"},
     {0, "check", NULL, OPT_FLAG, AT(check),
      .help = "say in a line whether all is well, for Nagios and cron; the status is 0, 1 for a "
-             "warning, 2 when it is not"},
+             "warning, 2 when it is not, 3 when that is unknown"},
     {'W', "limit", "TIME", OPT_MS, AT(within_ms), .preset = "5s", .min = 1, .max = 3600 * 1000,
      .help = "how long a check may take"},
     {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
@@ -438,7 +438,7 @@ static void take_sample(void)
 
 /* --- The verdict of a check --- */
 
-enum verdict { WELL, WARNING, CRITICAL };
+enum verdict { WELL, WARNING, CRITICAL, UNKNOWN };
 
 static void tell_verdict(enum verdict verdict, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -446,7 +446,7 @@ static void tell_verdict(enum verdict verdict, const char *format, ...)
 /* A line as monitoring plugins write it: what is the matter, and figures behind a bar. */
 static void tell_verdict(enum verdict verdict, const char *format, ...)
 {
-    static const char *const words[] = {"OK", "WARNING", "CRITICAL"};
+    static const char *const words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
     va_list arguments;
     buf_clear(&stats.out);
     buf_printf(&stats.out, "COLLAB %s - ", words[verdict]);
@@ -497,7 +497,8 @@ static void on_nodes(void *arg, enum store_result result, const char *why)
     (void)arg;
     stats.asking = false;
     if (stats.set.check && result != STORE_DONE) {
-        tell_verdict(CRITICAL, "%s: %s", stats.address->label, why);
+        tell_verdict(result == STORE_REFUSED ? UNKNOWN : CRITICAL, "%s: %s", stats.address->label,
+                     why);
         return;
     }
     if (result == STORE_REFUSED)
@@ -532,7 +533,8 @@ static void probe_published(void *arg, enum store_result result, const char *why
 {
     (void)arg;
     if (result != STORE_DONE)
-        tell_verdict(CRITICAL, "%s: %s", stats.address->label, why);
+        tell_verdict(result == STORE_REFUSED ? UNKNOWN : CRITICAL, "%s: %s", stats.address->label,
+                     why);
 }
 
 static void probe_heard(void *arg, enum store_result result, const char *why)

@@ -418,6 +418,8 @@ static bool asks_for_websocket(const struct exchange *x)
 static int on_headers_complete(http_parser *p)
 {
     struct exchange *x = exchange_of(p);
+    if (p->http_major != 1)
+        return wrong(x, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
     if (!x->request.headers[WEB_HOST].len && p->http_major == 1 && p->http_minor == 1)
         return wrong(x, 400, "Host: missing");
     /* Any other protocol offered is declined by answering in this one. */

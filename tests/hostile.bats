@@ -1,0 +1,38 @@
+# What hostile and broken peers do: the cases are in hostile/, as data.
+
+load helpers
+load gateway
+
+setup_file()
+{
+    use_plain_catalog
+    start_redis
+}
+
+teardown_file()
+{
+    stop_all
+}
+
+teardown()
+{
+    stop_all
+}
+
+# A sanitizer keeps what was freed for a while, and makes no statement of memory.
+more_bytes()
+{
+    if grep -qa __asan_init "$BUILD/bin/collabd"; then
+        echo $((256 << 20))
+    else
+        echo $((4 << 20))
+    fi
+}
+
+@test "every case is answered as it states, a control client is served, memory stays flat" {
+    start_collabd --handshake-time 500ms --auth-time 500ms --auth-rate off
+    MORE_BYTES=$(more_bytes) node "$CLIENTS/hostile.mjs" "$GATEWAY" \
+        "$(token '{"sub":"ann","rooms":["*"],"publish":["*"]}')" "$BATS_TEST_DIRNAME"/hostile/*.json
+    stop collabd
+    [ "$status" -eq 0 ]
+}
