@@ -237,3 +237,80 @@ reads()
     follow 1 'a b' "ws://$GATEWAY/ws"
     wait_until grep -qs bad_room "$BATS_TEST_TMPDIR/followers.0"
 }
+
+# What a client says first, and hears for it.
+ask() # MESSAGE
+{
+    node -e '
+        const WebSocket = require(process.argv[1] + "/node_modules/ws");
+        const [, , url, token, text] = process.argv;
+        const s = new WebSocket(url, ["collab.v1"], { headers: { Authorization: "Bearer " + token } });
+        s.on("open", () => s.send(text));
+        s.on("message", (m) => {
+            const message = JSON.parse(m);
+            if (message.ref === undefined) return;
+            console.log(JSON.stringify(message));
+            process.exit(0);
+        });
+        setTimeout(() => process.exit(1), 10000);
+    ' "$BATS_TEST_DIRNAME/clients" "ws://$GATEWAY/ws" "$TOKEN" "$1"
+}
+
+@test "an update of an old version: a conflict, with the current version and event" {
+    start_collabd --catalog "$BATS_TEST_DIRNAME/../examples/kanban/catalog.json"
+    collab-emit -t task:created -d '{"taskId":"t1","projectId":"p1"}'
+    run -0 collab-emit --receipts -t task:updated \
+        -d '{"taskId":"t1","projectId":"p1","expectedVersion":0,"title":"a"}'
+    [ "$(jq .version <<<"$output")" = 1 ]
+    run -0 collab-emit --receipts -t task:updated \
+        -d '{"taskId":"t1","projectId":"p1","expectedVersion":0,"color":"b"}'
+    [ "$(jq .version <<<"$output")" = 2 ]
+    run -5 --separate-stderr collab-emit -t task:updated \
+        -d '{"taskId":"t1","projectId":"p1","expectedVersion":0,"title":"c"}'
+    [ "$(jq -c '[.version, .event.data.color]' <<<"$output")" = '[2,"b"]' ]
+}
+
+@test "a client's conflict has the current version and event; a key is its user's" {
+    sed '/"publish": "none"/d; s/"entity": "task/"publish": "grant", &/' \
+        "$BATS_TEST_DIRNAME/../examples/versions/catalog.json" >"$BATS_TEST_TMPDIR/catalog.json"
+    start_collabd --catalog "$BATS_TEST_TMPDIR/catalog.json"
+    local data='{"projectId":"p1","taskId":"t1","n":N,"expectedVersion":E}' text
+    text='{"type":"publish","ref":1,"data":{"type":"task:updated","data":'$data'}}'
+    run -0 ask "$(sed 's/N/1/; s/E/0/' <<<"$text")"
+    [ "$(jq -c '[.type, .data.version]' <<<"$output")" = '["published",1]' ]
+    run -0 ask "$(sed 's/N/2/; s/E/0/' <<<"$text")"
+    [ "$(jq -c '[.code, .data.version, .data.event.data.n]' <<<"$output")" = '["conflict",1,1]' ]
+    text='{"type":"publish","ref":1,"data":{"key":"k","type":"task:updated","data":'$data'}}'
+    run -0 ask "$(sed 's/N/3/; s/E/1/' <<<"$text")"
+    [ "$(jq .data.version <<<"$output")" = 2 ]
+    run -0 ask "$(sed 's/N/3/; s/E/1/' <<<"$text")"
+    [ "$(jq .data.version <<<"$output")" = 2 ]
+    TOKEN=$(token '{"sub":"u2","rooms":["*"],"publish":["*"]}')
+    run -0 ask "$(sed 's/N/3/; s/E/1/' <<<"$text")"
+    [ "$(jq -r .code <<<"$output")" = conflict ]
+}
+
+@test "a page of the history, oldest or newest first" {
+    start_collabd
+    emit_numbered task:t1 1 30
+    sync()
+    {
+        ask '{"type":"sync","ref":1,"data":{"rooms":["task:t1"]'"$1"'}}' |
+            jq -c '[([.data.events[].data.n] | [length, .[0], .[-1]]), .data.rooms["task:t1"].more]'
+    }
+    [ "$(sync '')" = '[[30,1,30],false]' ]
+    [ "$(sync ',"limit":10')" = '[[10,1,10],true]' ]
+    [ "$(sync ',"limit":10,"order":"newest"')" = '[[10,30,21],true]' ]
+    local last
+    last=$(ask '{"type":"sync","ref":1,"data":{"rooms":["task:t1"],"limit":10}}' |
+        jq -c '.data.rooms | map_values(.last)')
+    [ "$(sync ',"limit":10,"since":'"$last")" = '[[10,11,20],true]' ]
+    [ "$(sync ',"order":"newest","before":'"$last")" = '[[9,9,1],false]' ]
+    [ "$(sync ',"since":"2100-01-01T00:00:00Z"')" = '[[0,null,null],false]' ]
+    [ "$(sync ',"since":0')" = '[[30,1,30],false]' ]
+    run -0 ask '{"type":"sync","ref":1,"data":{"limit":0}}'
+    [ "$(jq -r .code <<<"$output")" = bad_message ]
+    TOKEN=$(token '{"sub":"u2","rooms":["a:*"]}')
+    run -0 ask '{"type":"sync","ref":1,"data":{"rooms":["task:t1"]}}'
+    [ "$(jq -r '.data.rooms["task:t1"].code' <<<"$output")" = forbidden ]
+}

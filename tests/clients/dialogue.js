@@ -8,6 +8,7 @@ const WebSocket = require("ws");
 const [url, token] = process.argv.slice(2);
 const lines = fs.readFileSync(0, "utf8").split("\n").filter(Boolean);
 const volatile = [
+  [/"\d{13}-\d+"/g, '"EVENT-ID"'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z/g, "TIME"],
   [/\(\d+ [a-z]+ ago\)/, "(AGO)"],
   [/"connection":"[a-z2-7]{16}"/, '"connection":"ID"'],
