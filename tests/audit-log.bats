@@ -1,0 +1,100 @@
+load helpers
+
+# A database server of the test's own. It won't run as root: then it runs as postgres.
+setup()
+{
+    start_redis
+    PG=$(dirname "$(ls -d /usr/lib/postgresql/*/bin/postgres | tail -n 1)")
+    export PGHOST PGUSER=postgres PGDATABASE=postgres
+    PGHOST=$(mktemp -d /tmp/collab-pg-XXXXXX)
+    AS=(env)
+    if [ "$(id -u)" -eq 0 ]; then
+        AS=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+        chown postgres "$PGHOST"
+    fi
+    (cd "$PGHOST" && "${AS[@]}" "$PG/initdb" -U postgres -A trust --no-sync -D "$PGHOST/db" >/dev/null)
+    start_postgres
+    AUDIT=$BATS_TEST_DIRNAME/../examples/audit-log/audit-log
+}
+
+teardown()
+{
+    stop_all
+    rm -rf "$PGHOST"
+}
+
+start_postgres()
+{
+    cd "$PGHOST"
+    start postgres "${AS[@]}" "$PG/postgres" -D "$PGHOST/db" -k "$PGHOST" -c listen_addresses= \
+        -c fsync=off
+    cd "$OLDPWD"
+    wait_until psql -qc 'SELECT 1' -o /dev/null
+}
+
+publish() # FIRST LAST
+{
+    seq "$1" "$2" |
+        sed "s/.*/{\"type\":\"comment:created\",\"room\":\"task:t1\",\"data\":{\"taskId\":\"t1\",\"commentId\":\"c\",\"said\":\"it's \\\\\\\\ 'so'\",\"n\":&}}/" |
+        collab-emit -c "$BATS_TEST_DIRNAME/../examples/kanban/catalog.json"
+}
+
+# In a process group of its own, so that all of its parts can be killed.
+start_audit()
+{
+    start audit setsid "$AUDIT" 'task:*'
+}
+
+kill_audit()
+{
+    kill -KILL -- -"$(pid_of audit)"
+    finish audit
+}
+
+numbers()
+{
+    psql -Atc "SELECT event -> 'data' ->> 'n' FROM audit ORDER BY epoch, seq" 2>/dev/null
+}
+
+has() # COUNT
+{
+    [ "$(numbers | wc -l)" -ge "$1" ]
+}
+
+@test "every kept event is in the table once, whatever is killed" {
+    publish 1 100
+    start_audit
+    wait_until has 100
+    publish 101 300
+    wait_until has 120
+    kill_audit
+    publish 301 400
+    start_audit
+    wait_until has 310
+    kill -KILL "$(pgrep -g "$(pid_of audit)" -x psql)"
+    finish audit
+    start_audit
+    wait_until has 350
+    stop postgres QUIT
+    finish audit
+    publish 401 500
+    start_postgres
+    start_audit
+    wait_until has 500
+    kill_audit
+    numbers | diff - <(seq 500)
+    [ "$(psql -Atc 'SELECT count(*) FROM audit_gap')" = 0 ]
+    [ "$(psql -Atc "SELECT DISTINCT event -> 'data' ->> 'said' FROM audit")" = "it's \\ 'so'" ]
+}
+
+@test "what was dropped before it was read is in the other table" {
+    publish 1 10
+    start_audit
+    wait_until has 10
+    kill_audit
+    publish 11 1101
+    start_audit
+    wait_until has 1010
+    kill_audit
+    [ "$(psql -Atc "SELECT split_part(after, '-', 2), split_part(before, '-', 2) FROM audit_gap")" = '9|101' ]
+}
