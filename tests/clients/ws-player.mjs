@@ -7,6 +7,7 @@
 //     header=NAME:VALUE     sends a header, a blank written as %20; may be repeated
 //     pings                 tells of each ping that comes
 //     silent                answers no ping
+//     chatty                sends a message at each ping
 //   NAME send TEXT          a text message
 //   NAME binary TEXT        a binary message
 //   NAME raw HEX            these bytes, past the library
@@ -62,6 +63,7 @@ function connect(name, url, ...options) {
   socket.on("error", (error) => hears(name, `error: ${error.message}`));
   socket.on("unexpected-response", (_, response) => tellRefusal(name, response));
   if (options.includes("pings")) socket.on("ping", () => hears(name, "ping"));
+  if (options.includes("chatty")) socket.on("ping", () => socket.send('{"type":"ping"}'));
 }
 
 const commands = {
