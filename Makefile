@@ -78,7 +78,7 @@ $(BUILD)/obj/tests/unit/test_gw_%.o $(BUILD)/obj/tests/fuzz/fuzz_gw_%.o \
 $(BUILD)/obj/tests/echo/%.o: CPPFLAGS += -Icmd/collabd
 
 $(BUILD)/obj/lib/builtin.o: examples/kanban/catalog.json
-$(BUILD)/obj/lib/store_scripts.o: lib/append.lua lib/publish.lua
+$(BUILD)/obj/lib/store_scripts.o: $(wildcard lib/*.lua)
 
 $(LIB): $(call objects,lib/*.c)
 	$(SAY) archive $@

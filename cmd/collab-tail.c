@@ -496,7 +496,7 @@ static void on_down(void *ctx, const char *why)
 
 static void open_redis(void)
 {
-    static const struct store_hooks hooks = {on_up, on_down, on_event};
+    static const struct store_hooks hooks = {.up = on_up, .down = on_down, .event = on_event};
     static const struct follow_hooks follow_hooks = {on_place, on_followed, on_gap, on_trouble,
                                                      on_caught_up};
     tail.address = tool_redis(tail.set.redis);

@@ -4,6 +4,9 @@
 #ifndef PROTOCOL_H
 #define PROTOCOL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define PROTOCOL_NAME   "collab.v1"
 #define PROTOCOL_BEARER "bearer."
 
@@ -20,6 +23,7 @@
     X(CLOSE_EXPIRED, 4002, "token expired")                                                        \
     X(CLOSE_RATE, 4003, "too much for too long: come back later")                                  \
     X(CLOSE_LATE, 4500, "no token within the time limit")                                          \
+    X(CLOSE_KICKED, 4501, "disconnected by an administrator")                                      \
     X(CLOSE_TOO_MANY, 4502, "more connections than a user may have")
 
 enum close_code {
@@ -28,7 +32,10 @@ enum close_code {
 #undef X
 };
 
-/* The reason that goes with a code. */
+/* Whether a code is one of those that have no other meaning than by the rule: 4000-4999. */
+bool close_is_own(int64_t code);
+
+/* The reason that goes with a code; one that is not in the table was chosen by an administrator. */
 const char *close_reason(enum close_code code);
 
 /* Codes of error replies. name, code, meaning */

@@ -8,11 +8,17 @@
 #include "place.h"
 #include "redis.h"
 
+/* Channels beside those of rooms: what gateways are told to do; who comes and goes, for tools; what
+ * gateways answer to us. */
+enum store_channel { STORE_CONTROL, STORE_PRESENCE, STORE_ANSWER };
+
 struct store_hooks {
     void (*up)(void *ctx); /* Redis answers both ways; nothing is listened to any more: renew it */
     void (*down)(void *ctx, const char *why); /* or the first attempt failed; once until `up` */
     /* An event's text as it was published to room; nothing was checked. */
     void (*event)(void *ctx, struct span room, struct span text);
+    /* What came on a channel that is listened to; nothing was checked. May be NULL. */
+    void (*message)(void *ctx, enum store_channel channel, struct span text);
 };
 
 struct store;
@@ -118,6 +124,7 @@ void store_scripts_put(struct store *s);
 void store_listen(struct store *s, const struct span *rooms, size_t count);
 void store_unlisten(struct store *s, const struct span *rooms, size_t count);
 void store_listen_pattern(struct store *s, struct span pattern);
+void store_listen_channel(struct store *s, enum store_channel channel);
 
 /* Calls done when Redis has confirmed all that was asked for by the calls above: events published
  * from then on arrive. STORE_REFUSED: it took some of what was asked for since the settling before
@@ -129,6 +136,13 @@ void store_settle(struct store *s, store_done *done, void *arg);
  * it doesn't come back within the next, the connections are given up and made anew: a half-open
  * or frozen server is noticed that way. */
 void store_probe(struct store *s, int interval_ms);
+
+/* Tells all gateways to do something (a JSON object without its last brace), with the name of a
+ * channel for their answers; sent is called with how many will answer. Answers come as messages of
+ * STORE_ANSWER, if that is listened to. */
+typedef void store_sent(void *arg, enum store_result result, int64_t nodes, const char *why);
+void store_control(struct store *s, struct span order, store_sent *sent, void *arg);
+void store_answer(struct store *s, struct span channel, struct span text);
 
 /* Bytes of what was published and is not yet answered, for flow control. */
 size_t store_backlog(const struct store *s);
@@ -148,9 +162,9 @@ void store_nodes(struct store *s, store_each *each, store_done *done, void *arg)
 /* A counter that all nodes add to. It lasts period_ms from when it was first added to, and then is
  * gone. counted is called with what it came to and how long it still lasts, or with zeros unless
  * DONE. */
-typedef void store_counted(void *arg, enum store_result result, int64_t total, int64_t left_ms);
-void store_count(struct store *s, struct span name, int64_t n, int64_t period_ms,
-                 store_counted *counted, void *arg);
+typedef void store_rated(void *arg, enum store_result result, int64_t total, int64_t left_ms);
+void store_rate(struct store *s, struct span name, int64_t n, int64_t period_ms,
+                 store_rated *counted, void *arg);
 void store_count_drop(struct store *s, struct span name);
 
 #endif

@@ -10,6 +10,16 @@ struct span store_name(struct store *s, const char *prefix, struct span rest)
     return buf_span(&s->name);
 }
 
+struct span store_key(struct buf *b, const char *prefix, struct span rest)
+{
+    buf_clear(b);
+    buf_text(b, prefix);
+    buf_char(b, '{');
+    buf_join(b, rest);
+    buf_char(b, '}');
+    return buf_span(b);
+}
+
 struct store_call *store_call(struct store *s, store_done *done, void *arg, int replies)
 {
     struct store_call *c = mem_alloc(sizeof(*c));

@@ -5,21 +5,35 @@
 
 #include "store.h"
 
-/* Names in Redis. ROOM_CHANNEL, NODE_KEY and COUNT_KEY are followed by a room, an id or a
- * counter's name. */
-#define ROOM_CHANNEL  "collab:room:"
-#define PROBE_CHANNEL "collab:probe:"
-#define NODE_KEY      "collab:node:"
-#define NODES_KEY     "collab:nodes"
-#define CATALOG_KEY   "collab:catalog"
-#define SCRIPTS_KEY   "collab:scripts"
-#define COUNT_KEY     "collab:count:"
+/* Names in Redis. Those that end with a colon are followed by a room or an id. */
+#define ROOM_CHANNEL     "collab:room:"
+#define PROBE_CHANNEL    "collab:probe:"
+#define CONTROL_CHANNEL  "collab:control"
+#define ANSWER_CHANNEL   "collab:answer:"
+#define PRESENCE_CHANNEL "collab:presence"
+#define NODE_KEY         "collab:node:"
+#define NODES_KEY        "collab:nodes"
+#define CATALOG_KEY      "collab:catalog"
+#define SCRIPTS_KEY      "collab:scripts"
+#define OWNERS_KEY       "collab:owners"
+#define LEASE_KEY        "collab:lease:"
+#define CLAIM_KEY        "collab:claim:"
+#define COUNT_KEY        "collab:count:"
 
-/* These hold a room, or an entity, in braces: what is in one script stays together. */
-#define HISTORY_KEY "collab:history:"
-#define EPOCH_KEY   "collab:epoch:"
-#define ONCE_KEY    "collab:once:"
-#define ENTITY_KEY  "collab:entity:"
+/* These hold a room, an entity, a user or an owner, in braces: what is in one script stays
+ * together. */
+#define HISTORY_KEY      "collab:history:"
+#define EPOCH_KEY        "collab:epoch:"
+#define ONCE_KEY         "collab:once:"
+#define ENTITY_KEY       "collab:entity:"
+#define MEMBERS_KEY      "collab:members:"
+#define MEMBER_OF_KEY    "collab:member-of:"
+#define OWNED_KEY        "collab:owned:"
+#define PRESENT_KEY      "collab:present:"
+#define VIEWING_KEY      "collab:viewing:"
+#define USER_KEY         "collab:user:"
+#define TOLD_COUNT_KEY   "collab:told-count:"
+#define TOLD_VIEWING_KEY "collab:told-viewing:"
 
 enum { STORE_PROBE_CHARS = 16, STORE_SERVER_CHARS = 40 };
 
@@ -43,6 +57,7 @@ struct store {
     struct pattern *patterns;
 
     char probe[sizeof(PROBE_CHANNEL) + STORE_PROBE_CHARS];
+    char answer[sizeof(ANSWER_CHANNEL) + STORE_PROBE_CHARS];
     uv_timer_t probe_timer;
     bool probe_sent;  /* and has not come back */
     bool probe_taken; /* Redis has answered its PUBLISH */
@@ -71,7 +86,16 @@ void store_word_number(struct store_words *w, int64_t number);
 void store_word_key(struct store_words *w, const char *prefix, struct span about);
 struct span store_word_at(const struct store_words *w, int i);
 
-enum store_script { SCRIPT_APPEND, SCRIPT_PUBLISH, SCRIPT_COUNT };
+enum store_script {
+    SCRIPT_APPEND,
+    SCRIPT_PUBLISH,
+    SCRIPT_MEMBER,
+    SCRIPT_PRESENT,
+    SCRIPT_COUNT_USERS,
+    SCRIPT_WHO,
+    SCRIPT_USER,
+    SCRIPT_COUNT,
+};
 
 /* Runs a script, taking over its words, of which the first is the number of keys. Redis gets the
  * text only when it hasn't got it. */
@@ -80,6 +104,10 @@ void store_script(struct store *s, enum store_script script, reply_fn *fn, void 
 
 /* A name made of a prefix and what follows it; good until the next call. */
 struct span store_name(struct store *s, const char *prefix, struct span rest);
+
+/* The same into a buffer of the caller's, emptied before; a brace that the prefix opened is closed.
+ */
+struct span store_key(struct buf *b, const char *prefix, struct span rest);
 
 /* A call that ends, with a store_done, when all its replies are there. done may be NULL. */
 struct store_call {

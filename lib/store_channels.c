@@ -14,6 +14,18 @@ enum {
 /* What is asked of the subscribing connection, in the order in which it was asked. */
 enum ask_kind { LISTEN, UNLISTEN, LISTEN_PATTERN, SETTLE };
 
+static const char *own_channel(const struct store *s, enum store_channel channel)
+{
+    switch (channel) {
+    case STORE_CONTROL:
+        return CONTROL_CHANNEL;
+    case STORE_PRESENCE:
+        return PRESENCE_CHANNEL;
+    default:
+        return s->answer;
+    }
+}
+
 struct ask {
     struct ask *next;
     enum ask_kind kind;
@@ -57,6 +69,50 @@ void store_publish(struct store *s, const struct event *e, store_done *done, voi
                                  buf_span(&s->text)};
         redis_command(s->redis, call != NULL ? store_call_reply : NULL, call, 3, publish);
     }
+}
+
+struct sending {
+    store_sent *sent;
+    void *arg;
+    struct redis *redis;
+};
+
+static void on_sent(void *arg, const struct reply *r)
+{
+    struct sending *c = arg;
+    struct fault f;
+
+    if (r == NULL) {
+        c->sent(c->arg, STORE_UNAVAILABLE, 0, redis_why(c->redis));
+    } else if (reply_kind(r) == REPLY_ERROR) {
+        struct span words = reply_text(r);
+        fault_set(&f, "%.*s", (int)words.len, words.at);
+        c->sent(c->arg, STORE_REFUSED, 0, f.text);
+    } else {
+        c->sent(c->arg, STORE_DONE, reply_integer(r), NULL);
+    }
+    free(c);
+}
+
+void store_control(struct store *s, struct span order, store_sent *sent, void *arg)
+{
+    struct sending *c = mem_alloc(sizeof(*c));
+
+    *c = (struct sending){sent, arg, s->redis};
+    buf_clear(&s->text);
+    buf_join(&s->text, order);
+    buf_printf(&s->text, ",\"answer\":\"%s\"}", s->answer);
+    struct span publish[] = {span_of("PUBLISH"), span_of(CONTROL_CHANNEL), buf_span(&s->text)};
+    redis_command(s->redis, on_sent, c, 3, publish);
+}
+
+/* Only channels that are for answers: an order can't make a gateway publish elsewhere. */
+void store_answer(struct store *s, struct span channel, struct span text)
+{
+    struct span publish[] = {span_of("PUBLISH"), channel, text};
+
+    if (span_starts(channel, ANSWER_CHANNEL))
+        redis_command(s->redis, NULL, NULL, 3, publish);
 }
 
 size_t store_backlog(const struct store *s)
@@ -201,6 +257,18 @@ void store_listen_pattern(struct store *s, struct span pattern)
     ask(s, LISTEN_PATTERN, &pattern, 1);
 }
 
+void store_listen_channel(struct store *s, enum store_channel channel)
+{
+    struct span name = span_of(own_channel(s, channel));
+
+    if (!store_is_up(s))
+        return;
+    struct ask *a = ask_new(LISTEN, name.len);
+    memcpy(a->channel, name.at, name.len);
+    push_ask(s, a);
+    send_asks(s);
+}
+
 void store_settle(struct store *s, store_done *done, void *arg)
 {
     if (!store_is_up(s)) {
@@ -262,6 +330,16 @@ static bool is_the_one(const struct store *s, struct span by, struct span room)
     return by.len == 0;
 }
 
+static void take_own(struct store *s, struct span channel, struct span text)
+{
+    for (enum store_channel i = STORE_CONTROL; i <= STORE_ANSWER; i++) {
+        if (!span_is(channel, own_channel(s, i)) || s->hooks->message == NULL)
+            continue;
+        s->hooks->message(s->ctx, i, text);
+        return;
+    }
+}
+
 static void take_message(struct store *s, struct span by, struct span channel, struct span text)
 {
     struct span room;
@@ -271,6 +349,8 @@ static void take_message(struct store *s, struct span by, struct span channel, s
             s->hooks->event(s->ctx, room, text);
     } else if (span_is(channel, s->probe)) {
         s->probe_sent = false;
+    } else {
+        take_own(s, channel, text);
     }
 }
 
@@ -426,6 +506,8 @@ struct store *store_open(uv_loop_t *loop, const struct redis_address *address,
     s->asks_end = &s->asks;
     memcpy(s->probe, PROBE_CHANNEL, sizeof(PROBE_CHANNEL));
     ident_random(s->probe + sizeof(PROBE_CHANNEL) - 1, STORE_PROBE_CHARS);
+    memcpy(s->answer, ANSWER_CHANNEL, sizeof(ANSWER_CHANNEL));
+    strcpy(s->answer + sizeof(ANSWER_CHANNEL) - 1, s->probe + sizeof(PROBE_CHANNEL) - 1);
     uv_timer_init(loop, &s->probe_timer);
     s->probe_timer.data = s;
     s->redis = redis_open(loop, address, &redis_hooks, s);

@@ -6,7 +6,7 @@
 
 /* One counter's call: three commands, whose replies come in order. */
 struct counting {
-    store_counted *counted;
+    store_rated *counted;
     void *arg;
     enum store_result result;
     int64_t total;
@@ -45,8 +45,8 @@ static void on_left(void *arg, const struct reply *r)
     free(c);
 }
 
-void store_count(struct store *s, struct span name, int64_t n, int64_t period_ms,
-                 store_counted *counted, void *arg)
+void store_rate(struct store *s, struct span name, int64_t n, int64_t period_ms,
+                 store_rated *counted, void *arg)
 {
     struct counting *c = mem_alloc(sizeof(*c));
     struct span key = store_name(s, COUNT_KEY, name);

@@ -21,9 +21,25 @@ __asm__(".pushsection .rodata\n"
         ".ascii \"end\\n\"\n"
         ".incbin \"lib/publish.lua\"\n"
         ".byte 0\n"
+        "store_script_member:\n"
+        ".incbin \"lib/member.lua\"\n"
+        ".byte 0\n"
+        "store_script_present:\n"
+        ".incbin \"lib/present.lua\"\n"
+        ".byte 0\n"
+        "store_script_count:\n"
+        ".incbin \"lib/count.lua\"\n"
+        ".byte 0\n"
+        "store_script_who:\n"
+        ".incbin \"lib/who.lua\"\n"
+        ".byte 0\n"
+        "store_script_user:\n"
+        ".incbin \"lib/user.lua\"\n"
+        ".byte 0\n"
         ".popsection\n");
 
-extern const char store_script_append[], store_script_publish[];
+extern const char store_script_append[], store_script_publish[], store_script_member[],
+    store_script_present[], store_script_count[], store_script_who[], store_script_user[];
 
 enum { SHA_CHARS = 40 };
 
@@ -33,6 +49,11 @@ static const struct {
 } scripts[SCRIPT_COUNT] = {
     [SCRIPT_APPEND] = {"append", store_script_append},
     [SCRIPT_PUBLISH] = {"publish", store_script_publish},
+    [SCRIPT_MEMBER] = {"member", store_script_member},
+    [SCRIPT_PRESENT] = {"present", store_script_present},
+    [SCRIPT_COUNT_USERS] = {"count", store_script_count},
+    [SCRIPT_WHO] = {"who", store_script_who},
+    [SCRIPT_USER] = {"user", store_script_user},
 };
 
 /* What Redis calls a script. */

@@ -157,3 +157,36 @@ start_collabd() # [OPTION]...
 {
     start_node collabd "$@"
 }
+
+# A client of a node, which prints what comes to NAME.out; tell NAME sends.
+start_client() # NAME NODE CLAIMS [PATH]
+{
+    local gateway
+    gateway=$(sed -n 's,^ready http://\([^ ]*\).*,\1,p' "$(dir_of "$2")/$2.out")
+    mkfifo "$(here)/$1.in"
+    start "$1" bash -c 'exec node "$@" <>"$0"' "$(here)/$1.in" \
+        "$BATS_TEST_DIRNAME/clients/lines.js" "ws://$gateway${4:-/ws}" "$(token "$3")"
+}
+
+# Where a node's traces are: it is of the test, or of the whole file.
+dir_of() # NAME
+{
+    [ -e "$(here)/$1.out" ] && here || echo "$BATS_FILE_TMPDIR"
+}
+
+tell() # NAME MESSAGE
+{
+    printf '%s\n' "$2" >"$(here)/$1.in"
+}
+
+# What must come to a client.
+hears() # NAME TEXT
+{
+    wait_for_line "$(here)/$1.out" "$2"
+}
+
+# How many of its lines have the text.
+heard() # NAME TEXT
+{
+    grep -cF -e "$2" "$(here)/$1.out" || true
+}

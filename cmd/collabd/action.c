@@ -1,26 +1,34 @@
 #include "action.h"
 #include "auth.h"
-#include "hub.h"
 #include "join.h"
 #include "log.h"
 #include "node.h"
+#include "people.h"
+#include "presence.h"
 #include "publish.h"
+#include "reply.h"
 #include "sync.h"
 #include "throttle.h"
+#include "who.h"
 #include <string.h>
 
 enum { LOG_KIND_UNKNOWN = 3 };
 
 /* --- coming, going, ping ------------------------------------------------------------------- */
 
+/* Once the session is in the rooms that it is to be in from the start. */
+static void greet(void *arg)
+{
+    struct waiting *w = arg;
+    presence_begin(w->session);
+    reply_done_as(w, session_notices(w->session)->ack);
+}
+
 void action_welcome(struct session *s, const struct request *r)
 {
     const struct limits *limits = &s->gateway->limits;
-    const struct catalog_notices *notices = session_notices(s);
-    join_own_rooms(s);
-    if (!notices->ack)
-        return;
     struct json *data = json_new_object();
+    people_enter(s);
     json_add_text(data, "connection", s->id);
     json_add_text(data, "user", s->who->user);
     json_add_text(data, "node", node_name(s->gateway->node));
@@ -29,13 +37,13 @@ void action_welcome(struct session *s, const struct request *r)
     json_add_number(heartbeat, "timeout_ms", (double)limits->silence_ms);
     if (s->who->expires_s)
         json_add_number(data, "expires_s", (double)s->who->expires_s);
-    session_reply(s, r, notices->ack, data);
-    json_free(data);
+    join_own_rooms(s, greet, reply_wait(s, r, data));
 }
 
 void action_goodbye(struct session *s)
 {
-    hub_leave_all(s->gateway->hub, s);
+    join_leave_all(s);
+    people_leave(s);
 }
 
 /* Also in place of a token that is about to expire: for the same user. */
@@ -63,6 +71,7 @@ static void authenticate(struct session *s, const struct request *r)
         return;
     }
     session_identify(s, who);
+    join_review(s);
     action_welcome(s, r);
 }
 
@@ -80,9 +89,15 @@ static void close_session(struct session *s, const struct request *r)
 /* --- the table ---------------------------------------------------------------------------- */
 
 static void (*const actions[CATALOG_ACTION_COUNT])(struct session *s, const struct request *r) = {
-    [CATALOG_AUTHENTICATE] = authenticate, [CATALOG_JOIN] = join_rooms,
-    [CATALOG_LEAVE] = leave_rooms,         [CATALOG_PUBLISH] = publish_event,
-    [CATALOG_SYNC] = sync_rooms,           [CATALOG_PING] = ping,
+    [CATALOG_AUTHENTICATE] = authenticate,
+    [CATALOG_JOIN] = join_rooms,
+    [CATALOG_LEAVE] = leave_rooms,
+    [CATALOG_PRESENCE] = who_status,
+    [CATALOG_VIEWING] = who_views,
+    [CATALOG_WHO] = who_is_there,
+    [CATALOG_PUBLISH] = publish_event,
+    [CATALOG_SYNC] = sync_rooms,
+    [CATALOG_PING] = ping,
     [CATALOG_CLOSE] = close_session,
 };
 

@@ -14,6 +14,7 @@ struct bus {
     uint64_t opened, answered; /* rooms whose place was asked for, and is known */
     struct settling *settlings, **settlings_end;
     bus_told *told;
+    bus_heard *heard; /* or NULL */
     void *ctx;
     bool was_up;
     char trouble[256]; /* why Redis is away; empty while it is not */
@@ -139,6 +140,7 @@ static void store_came_up(void *ctx)
     m->value[M_REDIS_UP] = 1;
     m->value[M_REDIS_RECONNECTS] += b->was_up;
     b->was_up = true;
+    store_listen_channel(b->store, STORE_CONTROL);
     hub_rooms(b->gateway->hub, listen_again, b);
     store_settle(b->store, listened_again, b);
     b->told(b->ctx, NULL);
@@ -172,10 +174,18 @@ static void store_event(void *ctx, struct span room, struct span text)
                 f.text);
 }
 
+static void store_message(void *ctx, enum store_channel channel, struct span text)
+{
+    struct bus *b = ctx;
+    if (b->heard)
+        b->heard(b->gateway, channel, text);
+}
+
 static const struct store_hooks hooks = {
     .up = store_came_up,
     .down = store_went_down,
     .event = store_event,
+    .message = store_message,
 };
 
 /* --- what came, in order and without a hole ----------------------------------------------- */
@@ -268,6 +278,11 @@ struct bus *bus_open(struct gateway *g, const struct redis_address *address, bus
     b->follow = follow_new(b->store, &follow_hooks, b);
     store_probe(b->store, (int)g->settings.probe_ms);
     return b;
+}
+
+void bus_hear(struct bus *b, bus_heard *heard)
+{
+    b->heard = heard;
 }
 
 void bus_close(struct bus *b)

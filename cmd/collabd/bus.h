@@ -14,6 +14,10 @@
 typedef void bus_told(void *ctx, const char *why);
 struct bus *bus_open(struct gateway *g, const struct redis_address *address, bus_told *told,
                      void *ctx);
+
+/* What comes on the control channel goes to heard, with the gateway as ctx. */
+typedef void bus_heard(void *ctx, enum store_channel channel, struct span text);
+void bus_hear(struct bus *b, bus_heard *heard);
 void bus_close(struct bus *b);
 
 bool bus_is_up(const struct bus *b);

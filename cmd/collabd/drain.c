@@ -1,6 +1,7 @@
 #include "drain.h"
 #include "clock.h"
 #include "node.h"
+#include "presence.h"
 #include "session.h"
 #include <utlist.h>
 
@@ -82,6 +83,7 @@ static void wind_up(struct drain *d, int64_t now_ms)
     d->until_ms = now_ms + GOODBYE_MS;
     https_drain(d->https);
     engines_close_all(d->engines);
+    presence_end(d->gateway->presence);
     node_withdraw(d->gateway->node, withdrawn, d);
 }
 

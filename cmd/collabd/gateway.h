@@ -34,7 +34,10 @@ struct gateway {
     struct bus *bus;           /* bus.h */
     struct resumes *resumes;   /* resume.h */
     struct session *sessions;  /* all, in a list (session.h) */
+    struct person *people;     /* their users, by name (people.h) */
     struct node *node;         /* node.h */
+    struct tidings *tidings;   /* tidings.h */
+    struct presence *presence; /* presence.h */
     bool draining;             /* the clients are being sent away */
     bool closed;               /* and nobody is let in any more */
 };

@@ -97,7 +97,7 @@ static void take_seat(struct session *s, struct room *room)
         room->members = mem_resize(room->members, room->cap * sizeof(struct member));
     }
     room->members[room->count] = (struct member){s, s->seat_count, false};
-    s->seats[s->seat_count++] = (struct seat){room, room->count++};
+    s->seats[s->seat_count++] = (struct seat){.room = room, .at = room->count++};
 }
 
 /* The last of each list moves into the gap. */
@@ -133,6 +133,19 @@ bool hub_is_in(const struct hub *h, const struct session *s, struct span name)
 {
     const struct room *room = find_room(h, name);
     return room && find_seat(s, room) >= 0;
+}
+
+struct seat *hub_seat(const struct hub *h, struct session *s, struct span name)
+{
+    const struct room *room = find_room(h, name);
+    int64_t index = room ? find_seat(s, room) : -1;
+    return index >= 0 ? &s->seats[index] : NULL;
+}
+
+struct span hub_seat_room(const struct session *s, uint32_t index)
+{
+    const struct room *room = s->seats[index].room;
+    return (struct span){room->name, room->len};
 }
 
 static void leave(struct hub *h, struct session *s, uint32_t index)

@@ -16,7 +16,8 @@ struct room;
 /* The session's side of a membership. */
 struct seat {
     struct room *room;
-    uint32_t at; /* index in the room's members */
+    uint32_t at;  /* index in the room's members */
+    bool present; /* presence.c's: it counts the session there */
 };
 
 /* room_gone: called when the last member left, before the room is freed. */
@@ -30,6 +31,12 @@ bool hub_is_in(const struct hub *h, const struct session *s, struct span room);
 /* Whether it was in it. */
 bool hub_leave(struct hub *h, struct session *s, struct span room);
 void hub_leave_all(struct hub *h, struct session *s);
+
+/* The session's seat in a room, until it next joins or leaves one; NULL: it has none. */
+struct seat *hub_seat(const struct hub *h, struct session *s, struct span room);
+
+/* The room of a session's seat, by its index. Leaving one moves the last one to its place. */
+struct span hub_seat_room(const struct session *s, uint32_t index);
 
 /* Calls each for every room that a session is in. */
 typedef void hub_own_room(void *arg, struct span room);

@@ -4,9 +4,11 @@
 #include "follow.h"
 #include "hub.h"
 #include "mem.h"
+#include "presence.h"
 #include "reply.h"
 #include "resume.h"
 #include "room.h"
+#include "store_member.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,16 +33,29 @@ struct candidate {
     struct buf room;
 };
 
+/* --- in and out --------------------------------------------------------------------------- */
+
+static void join_enter(struct session *s, struct span room)
+{
+    bus_join(s->gateway->bus, s, room);
+    presence_enter(s, room, admit_is_free(s, room));
+}
+
+static bool join_exit(struct session *s, struct span room)
+{
+    presence_leave(s, room);
+    return hub_leave(s->gateway->hub, s, room);
+}
+
+void join_leave_all(struct session *s)
+{
+    presence_gone(s);
+    hub_leave_all(s->gateway->hub, s);
+}
+
 /* --- which rooms -------------------------------------------------------------------------- */
 
-/* The rooms of a request, one after the other: from templates, or from a list. */
-struct room_list {
-    struct route_rooms *routed; /* NULL: listed */
-    int next;
-    struct json_walk walk;
-};
-
-static bool next_room(struct room_list *list, struct span *room)
+bool join_next_room(struct room_list *list, struct span *room)
 {
     if (!list->routed)
         return json_next_element(&list->walk, room);
@@ -79,8 +94,8 @@ static bool find_listed(struct session *s, const struct request *r, struct room_
     return !refuse_too_many(s, r, count);
 }
 
-static bool find_rooms(struct session *s, const struct request *r, struct route_rooms *routed,
-                       struct room_list *list)
+bool join_find_rooms(struct session *s, const struct request *r, struct route_rooms *routed,
+                     struct room_list *list)
 {
     struct fault f;
     *list = (struct room_list){.routed = routed};
@@ -93,8 +108,7 @@ static bool find_rooms(struct session *s, const struct request *r, struct route_
     return true;
 }
 
-/* A listed room as it is, and whether it is one; routed ones are. */
-static int read_room(const struct room_list *list, struct span *room, struct fault *f)
+int join_read_room(const struct room_list *list, struct span *room, struct fault *f)
 {
     if (list->routed)
         return 0;
@@ -274,7 +288,7 @@ static void enter(struct joining *j, struct span room)
         refuse_name(j, room, ERROR_TOO_MANY, "in as many rooms as allowed");
         return;
     }
-    bus_join(g->bus, s, room);
+    join_enter(s, room);
     if (j->since)
         add_point(j, room);
     json_push_span(j->done, room);
@@ -337,14 +351,14 @@ void join_rooms(struct session *s, const struct request *r)
     struct span room;
     struct fault f;
     struct span since = {0};
-    if (!find_rooms(s, r, &routed, &list) || !find_since(s, r, &since))
+    if (!join_find_rooms(s, r, &routed, &list) || !find_since(s, r, &since))
         return;
     struct joining *j = joining_new(s, r);
     if (since.len)
         j->since = span_text(since);
-    while (next_room(&list, &room)) {
+    while (join_next_room(&list, &room)) {
         struct span name = room;
-        if (read_room(&list, &name, &f) == 0)
+        if (join_read_room(&list, &name, &f) == 0)
             judge(j, name);
         else
             refuse_room(j, room, ERROR_BAD_ROOM, f.text);
@@ -354,18 +368,169 @@ void join_rooms(struct session *s, const struct request *r)
 
 /* --- joined by themselves ----------------------------------------------------------------- */
 
-void join_own_rooms(struct session *s)
+/* Own rooms being joined. */
+struct own {
+    struct session *session;
+    join_done *done;
+    void *arg;
+    int outstanding; /* rooms being judged, and their being found */
+};
+
+struct own_room {
+    struct own *own;
+    struct buf room;
+};
+
+static void own_unref(struct own *o)
+{
+    if (--o->outstanding)
+        return;
+    o->done(o->arg);
+    session_unref(o->session);
+    free(o);
+}
+
+static bool may_enter(const struct session *s, struct span room)
+{
+    const struct gateway *g = s->gateway;
+    return !session_is_closing(s) &&
+           (s->seat_count < g->limits.rooms || hub_is_in(g->hub, s, room));
+}
+
+static void own_judged(void *arg, enum admission result, const char *why)
+{
+    struct own_room *r = arg;
+    (void)why;
+    if (result == ADMITTED && may_enter(r->own->session, buf_span(&r->room)))
+        join_enter(r->own->session, buf_span(&r->room));
+    buf_fini(&r->room);
+    own_unref(r->own);
+    free(r);
+}
+
+static bool is_automatic(const struct session *s, struct span room, unsigned way)
+{
+    const struct catalog_room *rule = catalog_room(s->gateway->catalog, room, NULL);
+    return rule && rule->automatic && rule->join & way;
+}
+
+static void judge_own(struct own *o, struct span room)
+{
+    struct own_room *r = mem_zero(sizeof(*r));
+    r->own = o;
+    buf_join(&r->room, room);
+    o->outstanding++;
+    admit(o->session, buf_span(&r->room), own_judged, r);
+}
+
+static void take_member_room(void *arg, struct span room, struct span role)
+{
+    struct own *o = arg;
+    struct fault f;
+    (void)role;
+    if (!session_is_closing(o->session) && room_check(room, &f) == 0 &&
+        is_automatic(o->session, room, CATALOG_MEMBER))
+        judge_own(o, room);
+}
+
+static void member_rooms_found(void *arg, enum store_result result, const char *why)
+{
+    (void)result;
+    (void)why;
+    own_unref(arg);
+}
+
+static bool has_member_rooms(const struct catalog *c)
+{
+    for (size_t i = 0; i < c->room_count; i++)
+        if (c->rooms[i].automatic && c->rooms[i].join & CATALOG_MEMBER)
+            return true;
+    return false;
+}
+
+static void join_rooms_of_all(struct session *s)
 {
     const struct catalog *c = s->gateway->catalog;
     char room[ROOM_BYTES_MAX];
     struct fault f;
     for (size_t i = 0; i < c->room_count; i++) {
         const struct catalog_room *rule = &c->rooms[i];
-        if (!rule->automatic || !(rule->join & CATALOG_SELF))
+        if (!rule->automatic)
+            continue;
+        if (rule->join & CATALOG_ANY && !rule->pattern.open && !shape_slots(&rule->pattern))
+            join_enter(s, span_of(rule->pattern.text));
+        if (!(rule->join & CATALOG_SELF))
             continue;
         int len = catalog_own_room(rule, span_of(s->who->user), room, &f);
         if (len > 0)
-            bus_join(s->gateway->bus, s, (struct span){room, (size_t)len});
+            join_enter(s, (struct span){room, (size_t)len});
+    }
+}
+
+static void join_granted_rooms(struct session *s)
+{
+    struct fault f;
+    for (char **grant = s->who->rooms; *grant; grant++) {
+        struct span room = span_of(*grant);
+        if (room_check(room, &f) == 0 && is_automatic(s, room, CATALOG_GRANT) && may_enter(s, room))
+            join_enter(s, room);
+    }
+}
+
+void join_own_rooms(struct session *s, join_done *done, void *arg)
+{
+    struct gateway *g = s->gateway;
+    join_rooms_of_all(s);
+    join_granted_rooms(s);
+    if (!has_member_rooms(g->catalog)) {
+        done(arg);
+        return;
+    }
+    struct own *o = mem_alloc(sizeof(*o));
+    *o = (struct own){session_ref(s), done, arg, 1};
+    store_member_rooms(bus_store(g->bus), span_of(s->who->user), take_member_room,
+                       member_rooms_found, o);
+}
+
+/* --- rights that go ----------------------------------------------------------------------- */
+
+bool join_end(struct session *s, struct span room, const char *why)
+{
+    static const struct request unasked;
+    struct json *detail = json_new_object();
+    json_push_span(json_add_array(detail, "rooms"), room);
+    bool was_in = join_exit(s, room);
+    if (was_in)
+        session_refuse(s, &unasked, ERROR_FORBIDDEN, why, detail);
+    json_free(detail);
+    return was_in;
+}
+
+struct review {
+    struct session *session;
+    struct buf room;
+};
+
+static void reviewed(void *arg, enum admission result, const char *why)
+{
+    struct review *r = arg;
+    if (result == NOT_ADMITTED && !session_is_closing(r->session))
+        join_end(r->session, buf_span(&r->room), why);
+    session_unref(r->session);
+    buf_fini(&r->room);
+    free(r);
+}
+
+void join_review(struct session *s)
+{
+    for (uint32_t i = s->seat_count; i-- > 0;) {
+        struct span room = hub_seat_room(s, i);
+        if (admit_is_free(s, room))
+            continue;
+        struct review *r = mem_zero(sizeof(*r));
+        r->session = session_ref(s);
+        buf_join(&r->room, room);
+        admit(s, buf_span(&r->room), reviewed, r);
     }
 }
 
@@ -377,14 +542,14 @@ void leave_rooms(struct session *s, const struct request *r)
     struct room_list list;
     struct span room;
     struct fault f;
-    if (!find_rooms(s, r, &routed, &list))
+    if (!join_find_rooms(s, r, &routed, &list))
         return;
     struct json *data = json_new_object();
     struct json *rooms = json_add_array(data, "rooms");
-    while (next_room(&list, &room)) {
-        if (read_room(&list, &room, &f) != 0)
+    while (join_next_room(&list, &room)) {
+        if (join_read_room(&list, &room, &f) != 0)
             continue;
-        hub_leave(s->gateway->hub, s, room);
+        join_exit(s, room);
         json_push_span(rooms, room);
     }
     session_reply(s, r, r->message->reply, data);

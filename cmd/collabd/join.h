@@ -9,7 +9,32 @@
 void join_rooms(struct session *s, const struct request *r);
 void leave_rooms(struct session *s, const struct request *r);
 
-/* Joins the rooms that are joined by themselves on connect. */
-void join_own_rooms(struct session *s);
+/* The rooms of a request, one after the other: from templates, or from a list. */
+struct room_list {
+    struct route_rooms *routed; /* NULL: listed */
+    int next;
+    struct json_walk walk;
+};
+
+/* Finds them; false after refusing the request. routed must outlast the list. Then each as it was
+ * written; it is a room only if join_read_room() says so, which takes the quotes off. */
+bool join_find_rooms(struct session *s, const struct request *r, struct route_rooms *routed,
+                     struct room_list *list);
+bool join_next_room(struct room_list *list, struct span *room);
+int join_read_room(const struct room_list *list, struct span *room, struct fault *f);
+
+/* Joins the rooms that are joined by themselves on connect: the user's own, those that the token
+ * names, those that the user is a member of. Calls done when it is through, maybe from within. */
+typedef void join_done(void *arg);
+void join_own_rooms(struct session *s, join_done *done, void *arg);
+
+/* Ends a join that the client has no right to any more, and tells it so. Whether it was there. */
+bool join_end(struct session *s, struct span room, const char *why);
+
+/* Judges anew who is in a room; who has no right to be there any more leaves. */
+void join_review(struct session *s);
+
+/* The client has gone: it leaves every room. */
+void join_leave_all(struct session *s);
 
 #endif

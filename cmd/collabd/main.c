@@ -4,6 +4,7 @@
 #include "bus.h"
 #include "caller.h"
 #include "clock.h"
+#include "control.h"
 #include "drain.h"
 #include "embedded.h"
 #include "hub.h"
@@ -13,12 +14,14 @@
 #include "notify.h"
 #include "outbox.h"
 #include "plain.h"
+#include "presence.h"
 #include "reload.h"
 #include "resume.h"
 #include "room.h"
 #include "session.h"
 #include "status.h"
 #include "throttle.h"
+#include "tidings.h"
 #include "workers.h"
 #include "www.h"
 #include <signal.h>
@@ -141,6 +144,8 @@ static void redis_told(void *ctx, const char *why)
     if (!why) {
         node_share_catalog(d->gateway.node);
         store_scripts_put(bus_store(d->gateway.bus));
+        control_up(&d->gateway);
+        presence_up(d->gateway.presence);
     }
     if (!d->announced && !d->gateway.draining)
         announce(d);
@@ -247,6 +252,8 @@ static void set_up_stages(struct collabd *d)
     g->hub = hub_new(g, bus_room_gone, g);
     g->node = node_new(g);
     g->throttle = throttle_new(g);
+    g->tidings = tidings_new(g);
+    g->presence = presence_new(g);
     d->websockets = websockets_new(g, &f);
     if (!d->websockets)
         fail(STATUS_UNREACHABLE, &f);
@@ -268,6 +275,7 @@ static void set_up_stages(struct collabd *d)
     drain_init(&d->drain);
     g->bus = bus_open(g, &d->redis, redis_told, d);
     g->resumes = resumes_new(g);
+    bus_hear(g->bus, control_message);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -278,6 +286,8 @@ static void close_handle(uv_handle_t *handle)
 static void take_down(struct collabd *d)
 {
     struct gateway *g = &d->gateway;
+    presence_stop(g->presence);
+    tidings_stop(g->tidings);
     https_end_all(d->https);
     websockets_close(d->websockets);
     uv_run(&d->loop, UV_RUN_NOWAIT);
@@ -298,6 +308,8 @@ static void take_down(struct collabd *d)
     uv_run(&d->loop, UV_RUN_DEFAULT);
     websockets_free(d->websockets);
     https_free(d->https);
+    presence_free(g->presence);
+    tidings_free(g->tidings);
     hub_free(g->hub);
     outboxes_free(g->outboxes);
     wheel_free(g->wheel);

@@ -1,10 +1,12 @@
 #include "publish.h"
+#include "admit.h"
 #include "bus.h"
 #include "hub.h"
 #include "mem.h"
 #include "reply.h"
 #include "room.h"
 #include "throttle.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { KEY_BYTES_MAX = 200 };
@@ -113,17 +115,24 @@ static bool may_publish_to(const struct session *s, unsigned ways, struct span r
     return ways & CATALOG_JOINED && hub_is_in(s->gateway->hub, s, room);
 }
 
-static int check_rights(const struct session *s, const struct draft *d, struct fault *f)
+/* Whether it can be published now; if not, whether members may (then Redis has to be asked). */
+enum right { HAS_RIGHT, HAS_NO_RIGHT, ASK_FOR_RIGHT };
+
+static enum right check_rights(const struct session *s, const struct draft *d, struct fault *f)
 {
     unsigned ways = d->rule ? d->rule->publish : CATALOG_GRANT;
     const struct event *e = &d->event;
-    if (!ways)
-        return fault_set(f, "clients do not publish %.*s", (int)e->type.len, e->type.at);
-    for (int i = 0; i < e->room_count; i++)
-        if (!may_publish_to(s, ways, e->rooms[i]))
-            return fault_set(f, "not allowed to publish to %.*s", (int)e->rooms[i].len,
-                             e->rooms[i].at);
-    return 0;
+    if (!ways) {
+        fault_set(f, "clients do not publish %.*s", (int)e->type.len, e->type.at);
+        return HAS_NO_RIGHT;
+    }
+    for (int i = 0; i < e->room_count; i++) {
+        if (may_publish_to(s, ways, e->rooms[i]))
+            continue;
+        fault_set(f, "not allowed to publish to %.*s", (int)e->rooms[i].len, e->rooms[i].at);
+        return ways & CATALOG_MEMBER ? ASK_FOR_RIGHT : HAS_NO_RIGHT;
+    }
+    return HAS_RIGHT;
 }
 
 /* --- publishing --------------------------------------------------------------------------- */
@@ -172,14 +181,120 @@ static void published(void *arg, enum store_result result, bool local,
     reply_done(w);
 }
 
-static void send_off(struct session *s, const struct request *r, struct draft *d,
+static void send_off(struct session *s, const struct request *r, struct event *e,
                      const struct terms *terms)
 {
     struct json *data = json_new_object();
     struct json *rooms = json_add_array(data, "rooms");
-    for (int i = 0; i < d->event.room_count; i++)
-        json_push_span(rooms, d->event.rooms[i]);
-    bus_submit(s->gateway->bus, &d->event, terms, published, reply_wait(s, r, data));
+    for (int i = 0; i < e->room_count; i++)
+        json_push_span(rooms, e->rooms[i]);
+    bus_submit(s->gateway->bus, e, terms, published, reply_wait(s, r, data));
+}
+
+/* --- asking for the right ----------------------------------------------------------------- */
+
+/* An event that waits for the answer about one room after the other. */
+struct asking {
+    struct session *session;
+    struct catalog *catalog; /* that the rule is of */
+    const struct catalog_event *rule;
+    struct request request; /* its ref is the asking's own; its data is gone */
+    struct buf text;        /* of the event */
+    struct buf key;
+    struct event event;
+    int next; /* room to be asked about */
+};
+
+static void asking_end(struct asking *a)
+{
+    session_unref(a->session);
+    catalog_unref(a->catalog);
+    buf_fini(&a->text);
+    buf_fini(&a->key);
+    free((char *)a->request.ref.at);
+    free(a);
+}
+
+static void ask_next(struct asking *a);
+
+static void room_judged(void *arg, enum admission result, const char *why)
+{
+    struct asking *a = arg;
+    struct fault f;
+    struct span room = a->event.rooms[a->next];
+    if (result == ADMITTED) {
+        a->next++;
+        ask_next(a);
+        return;
+    }
+    if (result == NOT_KNOWN)
+        fault_set(&f, "%s", why);
+    else
+        fault_set(&f, "not allowed to publish to %.*s", (int)room.len, room.at);
+    session_refuse(a->session, &a->request,
+                   result == NOT_KNOWN ? ERROR_UNAVAILABLE : ERROR_FORBIDDEN, f.text, NULL);
+    asking_end(a);
+}
+
+static void send_asked(struct asking *a)
+{
+    struct terms terms;
+    struct fault f;
+    if (terms_find(&terms, a->catalog, &a->event, &f) != 0) {
+        session_refuse(a->session, &a->request, ERROR_BAD_EVENT, f.text, NULL);
+        return;
+    }
+    terms.store.key = buf_span(&a->key);
+    send_off(a->session, &a->request, &a->event, &terms);
+}
+
+static void ask_next(struct asking *a)
+{
+    struct session *s = a->session;
+    const struct catalog_event *rule = a->rule;
+    while (a->next < a->event.room_count &&
+           may_publish_to(s, rule->publish, a->event.rooms[a->next]))
+        a->next++;
+    if (a->next < a->event.room_count) {
+        admit_member(s, a->event.rooms[a->next], rule->roles, room_judged, a);
+        return;
+    }
+    send_asked(a);
+    asking_end(a);
+}
+
+static void ask_for_right(struct session *s, const struct request *r, const struct draft *d)
+{
+    struct asking *a = mem_zero(sizeof(*a));
+    struct event e = d->event;
+    struct fault f;
+    a->session = session_ref(s);
+    a->catalog = catalog_ref(s->gateway->catalog);
+    a->rule = d->rule;
+    a->request = (struct request){.message = r->message, .ref = span_of(span_text(r->ref))};
+    e.room = e.rooms[0];
+    buf_join(&a->key, buf_span(&d->key));
+    event_format(&e, &a->text);
+    if (event_parse(&a->event, buf_span(&a->text), false, &f) != 0)
+        abort(); /* it is one that we wrote */
+    ask_next(a);
+}
+
+static void publish_draft(struct session *s, const struct request *r, struct draft *d,
+                          const struct terms *terms)
+{
+    struct fault f;
+    switch (check_rights(s, d, &f)) {
+    case HAS_RIGHT:
+        send_off(s, r, &d->event, terms);
+        break;
+    case HAS_NO_RIGHT:
+        session_refuse(s, r, ERROR_FORBIDDEN, f.text, NULL);
+        break;
+    case ASK_FOR_RIGHT:
+        ask_for_right(s, r, d);
+        break;
+    }
 }
 
 void publish_event(struct session *s, const struct request *r)
@@ -196,11 +311,9 @@ void publish_event(struct session *s, const struct request *r)
     if (catalog_address(s->gateway->catalog, &d.event, &d.routed, &f) != 0 ||
         terms_find(&terms, s->gateway->catalog, &d.event, &f) != 0)
         session_refuse(s, r, ERROR_BAD_EVENT, f.text, NULL);
-    else if (check_rights(s, &d, &f) != 0)
-        session_refuse(s, r, ERROR_FORBIDDEN, f.text, NULL);
     else if (throttle_rooms(s, r, d.event.rooms, d.event.room_count)) {
         terms.store.key = buf_span(&d.key);
-        send_off(s, r, &d, &terms);
+        publish_draft(s, r, &d, &terms);
     }
     draft_fini(&d);
 }

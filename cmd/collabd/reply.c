@@ -22,10 +22,15 @@ static void waiting_free(struct waiting *w)
     free(w);
 }
 
+void reply_done_as(struct waiting *w, const char *type)
+{
+    session_reply(w->session, &w->request, type, w->data);
+    waiting_free(w);
+}
+
 void reply_done(struct waiting *w)
 {
-    session_reply(w->session, &w->request, w->request.message->reply, w->data);
-    waiting_free(w);
+    reply_done_as(w, w->request.message->reply);
 }
 
 void reply_refused(struct waiting *w, enum error_code code, const char *why)

@@ -15,6 +15,8 @@ struct waiting *reply_wait(struct session *s, const struct request *r, struct js
 
 /* Answers, and frees. */
 void reply_done(struct waiting *w);
+/* The same, of another type than the message's own. */
+void reply_done_as(struct waiting *w, const char *type);
 void reply_refused(struct waiting *w, enum error_code code, const char *why);
 /* The same, with what was gathered for the reply as detail. */
 void reply_refused_all(struct waiting *w, enum error_code code, const char *why);

@@ -47,9 +47,11 @@ enum { SESSION_ID_CHARS = 16 };
 struct session {
     struct gateway *gateway;
     const struct codec *codec;
-    struct link *link;           /* NULL once the session has ended */
-    struct identity *who;        /* NULL until authenticated; the session's own */
-    struct session *prev, *next; /* in gateway->sessions */
+    struct link *link;                     /* NULL once the session has ended */
+    struct identity *who;                  /* NULL until authenticated; the session's own */
+    struct session *prev, *next;           /* in gateway->sessions */
+    struct person *person;                 /* people.h; NULL until its user is known */
+    struct session *same_prev, *same_next; /* of the same user */
     struct alarm alarm;
     struct account *account;   /* of the user, held; NULL until authenticated */
     struct rate_window window; /* of messages */
@@ -60,6 +62,8 @@ struct session {
     int64_t opened_ms; /* steady */
     int64_t heard_ms;  /* steady: the last sign of life */
     uint32_t refs;
+    bool present;        /* presence.c's: it counts the session */
+    struct views *views; /* presence.c's: the rooms it looks at, or NULL */
     char id[SESSION_ID_CHARS + 1];
 };
 

@@ -88,6 +88,8 @@ static const struct opt rows[] = {
      "share the port with other processes, so that a new one can take over from this one"},
     {0, "workers", "N", OPT_INT, FIELD(workers), NULL, 1, 1024, "COLLAB_WORKERS",
      "so many processes on the port, each a node of its own, supervised by this one"},
+    {0, "lease", "TIME", OPT_MS, FIELD(lease_ms), "10s", 500, 10 * MINUTE, "COLLAB_LEASE",
+     "how long after this node has died its users are seen online at most"},
     {0, "log-level", "error|warning|info|debug", OPT_CHOICE, FIELD(log_level), "info", 0, 0,
      "COLLAB_LOG_LEVEL", "how much to log on standard error"},
     {0, "log-format", "text|json", OPT_CHOICE, FIELD(log_format), "text", 0, 0, "COLLAB_LOG_FORMAT",

@@ -46,6 +46,7 @@ struct settings {
     bool reuse_port;
     int64_t workers; /* 0: this process alone */
     int worker;      /* which of them this is, from 1; no row: workers.h sets it */
+    int64_t lease_ms;
     /* log */
     int log_level;
     int log_format; /* 0: text, 1: JSON */

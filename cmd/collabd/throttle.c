@@ -113,7 +113,7 @@ static void share_one(struct gateway *g, struct account *a)
     struct span name = {a->name, a->len};
     int64_t n = account_news(a);
     if (bus_is_up(g->bus))
-        store_count(bus_store(g->bus), name, n, rate->period_ms, counted, account_hold(a));
+        store_rate(bus_store(g->bus), name, n, rate->period_ms, counted, account_hold(a));
 }
 
 static void share(uv_timer_t *timer)

@@ -732,7 +732,7 @@ static void add_to(struct trial *t, const char *name, int64_t n)
 {
     int before = t->dones;
 
-    store_count(t->store, span_of(name), n, 60000, on_count, t);
+    store_rate(t->store, span_of(name), n, 60000, on_count, t);
     run_until(&t->loop, &t->dones, before + 1);
 }
 
@@ -768,7 +768,7 @@ static void counting_without_redis_is_told(void **state)
 
     open_up(t);
     int before = t->dones;
-    store_count(t->store, span_of("u:x"), 1, 60000, on_count, t);
+    store_rate(t->store, span_of("u:x"), 1, 60000, on_count, t);
     store_close(t->store);
     t->store = NULL;
     assert_int_equal(t->dones, before + 1);

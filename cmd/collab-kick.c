@@ -1,0 +1,175 @@
+/* collab-kick: sends clients away, or out of a room, on whichever gateway they are. */
+#include "event.h"
+#include "json.h"
+#include "protocol.h"
+#include "room.h"
+#include "tool.h"
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { REASON_BYTES_MAX = 100 };
+
+struct settings {
+    char *user;
+    char *connection;
+    char *room;
+    int64_t code;
+    char *reason;
+    int64_t limit_ms;
+    bool quiet;
+    char *redis;
+};
+
+#define AT(field) offsetof(struct settings, field)
+static const struct opt rows[] = {
+    {'u', "user", "USER", OPT_TEXT, AT(user), .help = "all connections of a user"},
+    {'c', "connection", "ID", OPT_TEXT, AT(connection), .help = "one connection"},
+    {'r', "room", "ROOM", OPT_TEXT, AT(room),
+     .help = "only out of this room; else they are disconnected"},
+    {0, "code", "CODE", OPT_INT, AT(code), .min = 4000, .max = 4999,
+     .help = "the close code: below 4500 they come back, from 4500 on they don't (else 4501)"},
+    {0, "reason", "TEXT", OPT_TEXT, AT(reason), .help = "why, as the client is told"},
+    {'W', "limit", "TIME", OPT_MS, AT(limit_ms), .preset = "5s", .min = 1, .max = INT64_MAX,
+     .help = "wait so long for all gateways to answer, else end with status 6"},
+    {'q', "quiet", NULL, OPT_FLAG, AT(quiet), .help = "do not say how many it concerned"},
+    {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
+};
+
+static const struct opt_program program = {
+    .name = "collab-kick",
+    .operands = "",
+    .purpose = "Disconnects a user or a connection, or ends their joins in a room.",
+    .rows = rows,
+    .row_count = sizeof rows / sizeof *rows,
+};
+
+static struct {
+    struct settings set;
+    struct store *store;
+    struct buf order;
+    int64_t expected; /* answers; -1: not known yet */
+    int64_t answers;
+    int64_t concerned;
+} kick = {.expected = -1};
+
+static void check_usage(int operands)
+{
+    const struct settings *set = &kick.set;
+    struct fault f;
+
+    if (operands > 0)
+        tool_fail(STATUS_USAGE, "takes no operands");
+    if (!set->user && !set->connection)
+        tool_fail(STATUS_USAGE, "whom? --user or --connection");
+    if (set->user && event_check_user(span_of(set->user), &f) != 0)
+        tool_fail(STATUS_USAGE, "--user: %s", f.text);
+    if (set->room && room_check(span_of(set->room), &f) != 0)
+        tool_fail(STATUS_USAGE, "--room: %s", f.text);
+    if (set->room && set->code)
+        tool_fail(STATUS_USAGE, "--code is of a connection's end: no --room can stand beside it");
+    if (set->reason && span_of(set->reason).len > REASON_BYTES_MAX)
+        tool_fail(STATUS_USAGE, "--reason: more than %d bytes", REASON_BYTES_MAX);
+}
+
+static void add_text(const char *name, const char *text)
+{
+    if (!text)
+        return;
+    buf_printf(&kick.order, ",\"%s\":", name);
+    json_encode(&kick.order, span_of(text));
+}
+
+static void write_order(void)
+{
+    const struct settings *set = &kick.set;
+
+    buf_text(&kick.order, "{\"do\":\"kick\"");
+    add_text("user", set->user);
+    add_text("connection", set->connection);
+    add_text("room", set->room);
+    add_text("reason", set->reason);
+    if (set->code)
+        buf_printf(&kick.order, ",\"code\":%" PRId64, set->code);
+}
+
+static void stop_when_answered(void)
+{
+    struct buf line = {0};
+
+    if (kick.expected < 0 || kick.answers < kick.expected)
+        return;
+    if (!kick.set.quiet) {
+        buf_printf(&line, "{\"%s\":%" PRId64 "}", kick.set.room ? "left" : "disconnected",
+                   kick.concerned);
+        tool_out(buf_span(&line));
+        buf_fini(&line);
+    }
+    tool_stop(kick.concerned > 0 ? STATUS_OK : STATUS_NO);
+}
+
+static void on_message(void *ctx, enum store_channel channel, struct span text)
+{
+    struct fault f;
+    struct span value;
+    int64_t count = 0;
+
+    (void)ctx;
+    if (channel != STORE_ANSWER || json_check(text, &f) != 0)
+        return;
+    if (json_get(text, "count", &value))
+        json_int(value, &count);
+    kick.answers++;
+    kick.concerned += count;
+    stop_when_answered();
+}
+
+static void on_sent(void *arg, enum store_result result, int64_t nodes, const char *why)
+{
+    (void)arg;
+    if (result != STORE_DONE) {
+        tool_say("%s", why);
+        tool_stop(STATUS_UNREACHABLE);
+        return;
+    }
+    kick.expected = nodes;
+    stop_when_answered();
+}
+
+static void on_settled(void *arg, enum store_result result, const char *why)
+{
+    (void)arg;
+    if (result == STORE_DONE)
+        store_control(kick.store, buf_span(&kick.order), on_sent, NULL);
+    else if (result == STORE_REFUSED)
+        tool_fail(STATUS_FORBIDDEN, "%s", why);
+}
+
+static void on_up(void *ctx)
+{
+    (void)ctx;
+    store_listen_channel(kick.store, STORE_ANSWER);
+    store_settle(kick.store, on_settled, NULL);
+}
+
+static void on_down(void *ctx, const char *why)
+{
+    (void)ctx;
+    tool_say("%s", why);
+    tool_stop(STATUS_UNREACHABLE);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct store_hooks hooks = {.up = on_up, .down = on_down, .message = on_message};
+    int first = tool_start(&program, &kick.set, argc, argv);
+
+    check_usage(argc - first);
+    write_order();
+    tool_limit(kick.set.limit_ms);
+    kick.store = store_open(tool_loop(), tool_redis(kick.set.redis), &hooks, NULL);
+    int status = tool_run();
+    store_close(kick.store);
+    buf_fini(&kick.order);
+    opt_free(&program, &kick.set);
+    return status;
+}

@@ -1,0 +1,25 @@
+/* People: the users who have a session on this node, each with its sessions. */
+#ifndef PEOPLE_H
+#define PEOPLE_H
+
+#include "session.h"
+#include <uthash.h>
+
+struct person {
+    UT_hash_handle hh;
+    struct session *sessions; /* linked by same_prev, same_next */
+    uint32_t count;
+    uint64_t
+        changes; /* of rights that were told of: what was asked before one is to be asked anew */
+    uint32_t len;
+    char user[];
+};
+
+/* The session's user is known; once more is no harm. */
+void people_enter(struct session *s);
+void people_leave(struct session *s);
+
+/* NULL: no session here is of that user. */
+struct person *people_find(const struct gateway *g, struct span user);
+
+#endif

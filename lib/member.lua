@@ -1,0 +1,27 @@
+-- KEYS: the room's members. ARGV: add, role or remove; user; role; role of new members; the control
+-- channel and what is told there; how many copies of events there are for added, changed and
+-- removed; then a channel and a text for each.
+local op, user, role = ARGV[1], ARGV[2], ARGV[3]
+local has = redis.call('HGET', KEYS[1], user)
+local change
+if op == 'remove' then
+  if not has then return 0 end
+  redis.call('HDEL', KEYS[1], user)
+  change = 3
+elseif not has then
+  if op == 'role' then return 0 end
+  redis.call('HSET', KEYS[1], user, role == '' and ARGV[4] or role)
+  change = 1
+elseif role == '' or role == has then
+  return 4
+else
+  redis.call('HSET', KEYS[1], user, role)
+  change = 2
+end
+if change > 1 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
+local at = 10
+for i = 1, change - 1 do at = at + 2 * ARGV[6 + i] end
+for i = at, at + 2 * ARGV[6 + change] - 1, 2 do
+  redis.call('PUBLISH', ARGV[i], ARGV[i + 1])
+end
+return change

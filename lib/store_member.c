@@ -1,0 +1,194 @@
+#include "store_member.h"
+#include "json.h"
+#include "mem.h"
+#include "store_base.h"
+#include <stdlib.h>
+
+/* --- changing ------------------------------------------------------------------------------ */
+
+/* A change under way. */
+struct change {
+    store_member_done *done;
+    void *arg;
+    struct redis *redis;
+};
+
+static void on_change(void *arg, const struct reply *r)
+{
+    struct change *c = arg;
+    char *words;
+
+    if (r == NULL) {
+        c->done(c->arg, STORE_UNAVAILABLE, STORE_MEMBER_NONE, redis_why(c->redis));
+    } else if (reply_kind(r) == REPLY_ERROR) {
+        words = span_text(reply_text(r));
+        c->done(c->arg, STORE_REFUSED, STORE_MEMBER_NONE, words);
+        free(words);
+    } else {
+        c->done(c->arg, STORE_DONE, (enum store_member_change)reply_integer(r), NULL);
+    }
+    free(c);
+}
+
+static void control_text(const struct store_member *m, struct buf *out)
+{
+    buf_text(out, "{\"do\":\"member\",\"room\":");
+    json_encode(out, m->room);
+    buf_text(out, ",\"user\":");
+    json_encode(out, m->user);
+    if (m->op != STORE_MEMBER_REMOVE) {
+        buf_text(out, ",\"role\":");
+        json_encode(out, m->role);
+    }
+    buf_char(out, '}');
+}
+
+static void add_copies(struct store_words *w, const struct event *e)
+{
+    for (int i = 0; e != NULL && i < e->room_count; i++) {
+        struct event copy = *e;
+        copy.room = e->rooms[i];
+        buf_text(&w->text, ROOM_CHANNEL);
+        buf_join(&w->text, copy.room);
+        store_word_end(w);
+        event_format(&copy, &w->text);
+        store_word_end(w);
+    }
+}
+
+static void run_script(struct store *s, const struct store_member *m, struct change *change)
+{
+    static const char *const words[] = {"add", "role", "remove"};
+    const struct event *const events[] = {m->events.added, m->events.changed, m->events.removed};
+    struct store_words w = {.count = 0};
+
+    store_word_number(&w, 1);
+    store_word_key(&w, MEMBERS_KEY, m->room);
+    store_word(&w, span_of(words[m->op]));
+    store_word(&w, m->user);
+    store_word(&w, m->role);
+    store_word(&w, span_of(STORE_ROLE));
+    store_word(&w, span_of(CONTROL_CHANNEL));
+    control_text(m, &w.text);
+    store_word_end(&w);
+    for (int i = 0; i < 3; i++)
+        store_word_number(&w, events[i] != NULL ? events[i]->room_count : 0);
+    for (int i = 0; i < 3; i++)
+        add_copies(&w, events[i]);
+    store_script(s, SCRIPT_MEMBER, on_change, change, &w);
+}
+
+static void note_room(struct store *s, const struct store_member *m, const char *word)
+{
+    struct buf key = {0};
+    struct span argv[] = {span_of(word), store_key(&key, MEMBER_OF_KEY, m->user), m->room};
+
+    redis_command(s->redis, NULL, NULL, 3, argv);
+    buf_fini(&key);
+}
+
+/* Added to the user's rooms before, taken from them after: stopped between, one stays too many. */
+void store_member_change(struct store *s, const struct store_member *m, store_member_done *done,
+                         void *arg)
+{
+    struct change *change = mem_alloc(sizeof(*change));
+
+    *change = (struct change){done, arg, s->redis};
+    if (m->op == STORE_MEMBER_ADD)
+        note_room(s, m, "SADD");
+    run_script(s, m, change);
+    if (m->op == STORE_MEMBER_REMOVE)
+        note_room(s, m, "SREM");
+}
+
+/* --- asking -------------------------------------------------------------------------------- */
+
+struct asking {
+    store_member_role *got;
+    void *arg;
+    struct redis *redis;
+};
+
+static void on_role(void *arg, const struct reply *r)
+{
+    struct asking *a = arg;
+    char *words;
+
+    if (r == NULL) {
+        a->got(a->arg, STORE_UNAVAILABLE, (struct span){0}, redis_why(a->redis));
+    } else if (reply_kind(r) == REPLY_ERROR) {
+        words = span_text(reply_text(r));
+        a->got(a->arg, STORE_REFUSED, (struct span){0}, words);
+        free(words);
+    } else {
+        a->got(a->arg, STORE_DONE, reply_text(r), NULL);
+    }
+    free(a);
+}
+
+void store_member_get(struct store *s, struct span room, struct span user, store_member_role *got,
+                      void *arg)
+{
+    struct asking *a = mem_alloc(sizeof(*a));
+    struct buf key = {0};
+    struct span argv[] = {span_of("HGET"), store_key(&key, MEMBERS_KEY, room), user};
+
+    *a = (struct asking){got, arg, s->redis};
+    redis_command(s->redis, on_role, a, 3, argv);
+    buf_fini(&key);
+}
+
+/* --- listing ------------------------------------------------------------------------------- */
+
+struct listing {
+    struct store_call *call;
+    store_member_each *each;
+};
+
+static void on_members(void *arg, const struct reply *r)
+{
+    struct listing *l = arg;
+    size_t count = r != NULL ? reply_count(r) : 0;
+
+    store_call_note(l->call, r);
+    for (size_t i = 0; i + 1 < count; i += 2)
+        l->each(l->call->arg, reply_text(reply_at(r, i)), reply_text(reply_at(r, i + 1)));
+    store_call_end(l->call);
+    free(l);
+}
+
+static void on_rooms(void *arg, const struct reply *r)
+{
+    struct listing *l = arg;
+    size_t count = r != NULL ? reply_count(r) : 0;
+
+    store_call_note(l->call, r);
+    for (size_t i = 0; i < count; i++)
+        l->each(l->call->arg, reply_text(reply_at(r, i)), (struct span){0});
+    store_call_end(l->call);
+    free(l);
+}
+
+void store_members(struct store *s, struct span room, store_member_each *each, store_done *done,
+                   void *arg)
+{
+    struct listing *l = mem_alloc(sizeof(*l));
+    struct buf key = {0};
+    struct span argv[] = {span_of("HGETALL"), store_key(&key, MEMBERS_KEY, room)};
+
+    *l = (struct listing){store_call(s, done, arg, 0), each};
+    redis_command(s->redis, on_members, l, 2, argv);
+    buf_fini(&key);
+}
+
+void store_member_rooms(struct store *s, struct span user, store_member_each *each,
+                        store_done *done, void *arg)
+{
+    struct listing *l = mem_alloc(sizeof(*l));
+    struct buf key = {0};
+    struct span argv[] = {span_of("SMEMBERS"), store_key(&key, MEMBER_OF_KEY, user)};
+
+    *l = (struct listing){store_call(s, done, arg, 0), each};
+    redis_command(s->redis, on_rooms, l, 2, argv);
+    buf_fini(&key);
+}

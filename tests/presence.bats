@@ -1,0 +1,273 @@
+# Who is where, on three nodes: told once, whatever happens to a node.
+
+load helpers
+
+setup_file()
+{
+    start_redis
+    jq '.notices.ack = "hello" | .presence += {grace: "2s", crowd: 5, period: "200ms",
+            join: "room:in", leave: "room:out", count: "room:count"}
+        | .events += {"room:in": {class: "live"}, "room:out": {class: "live"},
+            "room:count": {class: "live"}}
+        | .messages["room:who"] = {action: "who"}' \
+        "$BATS_TEST_DIRNAME/../examples/kanban/catalog.json" >"$BATS_FILE_TMPDIR/catalog.json"
+    start_cluster_node a
+    start_cluster_node b
+}
+
+start_cluster_node() # NAME
+{
+    start_node "$1" --node "$1" --catalog "$BATS_FILE_TMPDIR/catalog.json" --lease 1s
+}
+
+teardown_file()
+{
+    stop_all
+}
+
+teardown()
+{
+    stop_all
+    wait_until nobody_is_there
+}
+
+nobody_is_there()
+{
+    [ -z "$(redis --scan --pattern 'collab:present:*')" ] &&
+        [ -z "$(redis --scan --pattern 'collab:user:*')" ] &&
+        [ -z "$(redis --scan --pattern 'collab:viewing:*')" ]
+}
+
+# Of a device of a user.
+start_user() # NAME NODE [USER]
+{
+    start_client "$1" "$2" "{\"sub\":\"${3:-$1}\",\"rooms\":[\"project:*\",\"task:*\"]}"
+    hears "$1" '"type":"hello"'
+}
+
+join() # NAME ROOM
+{
+    tell "$1" "{\"type\":\"subscribe\",\"data\":[\"$2\"],\"ref\":\"$2\"}"
+    hears "$1" "\"ref\":\"$2\""
+}
+
+# All that a client will have heard of what was published before.
+sync_room() # ROOM NAME...
+{
+    local room=$1 mark
+    mark=sync-$RANDOM$RANDOM
+    shift
+    collab-emit -r "$room" -t "$mark"
+    for name; do
+        hears "$name" "$mark"
+    done
+}
+
+has_lines() # NAME TEXT COUNT
+{
+    [ "$(heard "$1" "$2")" -eq "$3" ]
+}
+
+@test "joins and leaves are told to the room, once for all devices of a user" {
+    start_user watch a
+    join watch project:p1
+    start_user ann a
+    start_user ann2 b ann
+    join ann project:p1
+    hears watch '"type":"room:in","room":"project:p1","user":"ann"'
+    hears watch '"data":{"projectId":"p1","room":"project:p1","userId":"ann"}'
+    join ann2 project:p1
+    tell ann '{"type":"unsubscribe","data":["project:p1"],"ref":9}'
+    hears ann '"ref":9'
+    sync_room project:p1 watch ann2
+    has_lines watch '"room:in","room":"project:p1","user":"ann"' 1
+    has_lines watch '"room:out"' 0
+    tell ann2 end
+    hears watch '"type":"room:out","room":"project:p1","user":"ann"'
+    sync_room project:p1 watch
+    has_lines watch '"room:out"' 1
+}
+
+@test "a page that is reloaded within the grace is not told of" {
+    start_user watch a
+    join watch project:p1
+    start_user ann a
+    join ann project:p1
+    hears watch '"room:in","room":"project:p1","user":"ann"'
+    tell ann end
+    hears ann 'close 1000'
+    start_user ann2 b ann
+    join ann2 project:p1
+    tell ann2 '{"type":"presence:update","data":{"status":"away"}}'
+    hears watch '"type":"presence:user_online"'
+    sync_room project:p1 watch
+    has_lines watch '"room:in","room":"project:p1","user":"ann"' 1
+    has_lines watch '"room:out"' 0
+}
+
+@test "online, away and offline, in all connections taken together" {
+    collab-member -q add project:p1 ann
+    start_user watch a
+    join watch project:p1
+    start_user ann a
+    hears watch '"type":"presence:user_online","room":"project:p1","user":"ann"'
+    hears watch '"data":{"userId":"ann","status":"online"}'
+    start_user ann2 b ann
+    tell ann '{"type":"presence:update","data":{"status":"away"}}'
+    tell ann '{"type":"ping","ref":1}'
+    hears ann '"ref":1'
+    sync_room project:p1 watch
+    has_lines watch '"status":"away"' 0
+    tell ann2 '{"type":"presence:update","data":{"status":"away"}}'
+    hears watch '"data":{"userId":"ann","status":"away"}'
+    tell ann end
+    tell ann2 end
+    hears watch '"type":"presence:user_offline","room":"project:p1","user":"ann"'
+    sync_room project:p1 watch
+    has_lines watch '"type":"presence:user_offline"' 1
+    has_lines watch '"user":"ann","time"' 3
+    collab-member -q remove project:p1 ann
+}
+
+@test "a node that is killed leaves no ghost, and its users' going is told once" {
+    start_cluster_node c
+    start_user watch a
+    start_user other b
+    join watch project:p1
+    join other project:p1
+    start_user ann c
+    start_user bob c
+    start_user bob2 b bob
+    join ann project:p1
+    join bob project:p1
+    join bob2 project:p1
+    join watch task:t1
+    tell ann '{"type":"presence:viewing","data":{"taskId":"t1"}}'
+    hears watch '"type":"presence:users_viewing","room":"task:t1"'
+    stop c KILL
+    hears watch '"type":"room:out","room":"project:p1","user":"ann"'
+    hears watch '"type":"presence:user_offline","room":"project:p1","user":"ann"'
+    hears watch '"data":{"taskId":"t1","room":"task:t1","users":[]}'
+    wait_until no_owner_but 2
+    sync_room project:p1 watch other
+    for name in watch other; do
+        has_lines "$name" '"room:out"' 1
+        has_lines "$name" '"presence:user_offline"' 1
+    done
+    run -0 redis hkeys 'collab:present:{project:p1}'
+    [ "$(sort <<<"$output" | tr '\n' ' ')" = 'bob other watch ' ]
+}
+
+no_owner_but() # COUNT
+{
+    [ "$(redis scard collab:owners)" -eq "$1" ]
+}
+
+@test "a node that is stopped hands its users over without a word" {
+    start_cluster_node c
+    start_user watch a
+    join watch project:p1
+    start_user ann c
+    join ann project:p1
+    hears watch '"room:in","room":"project:p1","user":"ann"'
+    start_user ann2 b ann
+    join ann2 project:p1
+    start_user bob c
+    join bob project:p1
+    stop c
+    hears watch '"room:out","room":"project:p1","user":"bob"'
+    wait_until no_owner_but 2
+    sync_room project:p1 watch
+    has_lines watch '"room:out"' 1
+}
+
+@test "a node that was held up for longer than its lease comes back to life" {
+    start_cluster_node c
+    start_user watch a
+    join watch project:p1
+    start_user ann c
+    join ann project:p1
+    hears watch '"room:in","room":"project:p1","user":"ann"'
+    kill -STOP "$(pid_of c)"
+    hears watch '"room:out","room":"project:p1","user":"ann"'
+    kill -CONT "$(pid_of c)"
+    wait_until has_lines watch '"room:in","room":"project:p1","user":"ann"' 2
+    run -0 redis hkeys 'collab:present:{project:p1}'
+    [ "$(sort <<<"$output" | tr '\n' ' ')" = 'ann watch ' ]
+}
+
+@test "what a node owned when it lost Redis is set right when it has it again" {
+    start_user watch a
+    start_user ann b
+    join watch project:p1
+    join ann project:p1
+    hears watch '"room:in","room":"project:p1","user":"ann"'
+    redis client kill type normal skipme yes >/dev/null
+    redis client kill type pubsub >/dev/null
+    wait_until collab-emit -r project:p1 -t ping
+    tell ann '{"type":"unsubscribe","data":["project:p1"],"ref":9}'
+    hears ann '"ref":9'
+    hears watch '"room:out","room":"project:p1","user":"ann"'
+    wait_until no_owner_but 2
+    run -0 redis hkeys 'collab:present:{project:p1}'
+    [ "$output" = watch ]
+}
+
+@test "who is looking at an entity" {
+    start_user ann a
+    start_user bob b
+    join ann task:t1
+    join bob task:t1
+    tell ann '{"type":"presence:viewing","data":{"taskId":"t1"}}'
+    hears bob '"data":{"taskId":"t1","room":"task:t1","users":["ann"]}'
+    tell bob '{"type":"presence:viewing","data":{"taskId":"t1"}}'
+    hears ann '"users":["ann","bob"]'
+    tell ann '{"type":"presence:viewing","data":{"taskId":"t2"}}'
+    hears bob '"users":["bob"]'
+    tell bob '{"type":"presence:viewing","data":{}}'
+    hears ann '"taskId":"t1","room":"task:t1","users":[]'
+}
+
+@test "nobody looks at what they may not join, and status is one of three words" {
+    start_client eve a '{"sub":"eve","rooms":[]}'
+    hears eve '"type":"hello"'
+    tell eve '{"type":"presence:viewing","data":{"taskId":"t1"},"ref":1}'
+    hears eve '"code":"forbidden","message":"not allowed in this room","ref":1'
+    tell eve '{"type":"room:who","data":["project:p1"],"ref":2}'
+    hears eve '"code":"forbidden","message":"not allowed in this room","ref":2'
+    tell eve '{"type":"presence:update","data":{"status":"busy"},"ref":3}'
+    hears eve '"ref":3'
+    tell eve '{"type":"room:who","data":["project:*"],"ref":4}'
+    hears eve '"code":"bad_room"'
+}
+
+@test "who is in a room, and how many" {
+    start_user ann a
+    start_user bob b
+    join ann project:p1
+    join bob project:p1
+    tell ann '{"type":"room:who","data":["project:p1","project:p2"],"ref":1}'
+    hears ann '"type":"who","data":{"rooms":[{"room":"project:p1","users":["ann","bob"],"count":2},{"room":"project:p2","users":[],"count":0}]},"ref":1'
+}
+
+@test "in a crowd only the number is told, and not more often than it may be" {
+    local i rooms
+    start_user watch a
+    join watch project:p1
+    hears watch '"data":{"projectId":"p1","room":"project:p1","count":1}'
+    rooms='{"type":"subscribe","data":["project:p1"]}'
+    for i in {1..12}; do
+        start_user "u$i" "$([ $((i % 2)) = 0 ] && echo a || echo b)"
+        tell "u$i" "$rooms"
+    done
+    hears watch '"room":"project:p1","count":13}'
+    sync_room project:p1 watch
+    [ "$(heard watch '"type":"room:in"')" -le 4 ]
+    [ "$(heard watch '"presence:user_online"')" -le 4 ]
+    for i in {1..12}; do
+        tell "u$i" end
+    done
+    wait_until has_lines watch '"room":"project:p1","count":1}' 2
+    [ "$(heard watch '"type":"room:out"')" -le 5 ]
+}
+
