@@ -282,8 +282,11 @@ static void add_rooms(struct buf *out, const struct event *e)
 
 void event_format(const struct event *e, struct buf *out)
 {
-    add_field(out, "{\"id\":\"", e->id);
-    add_field(out, e->id.len == 0 ? "{\"type\":\"" : ",\"type\":\"", e->type);
+    bool first = e->from.len == 0;
+
+    add_field(out, "{\"from\":\"", e->from);
+    add_field(out, first ? "{\"id\":\"" : ",\"id\":\"", e->id);
+    add_field(out, first && e->id.len == 0 ? "{\"type\":\"" : ",\"type\":\"", e->type);
     add_field(out, ",\"room\":\"", e->room);
     add_rooms(out, e);
     add_field(out, ",\"user\":\"", e->user);

@@ -31,6 +31,8 @@ struct event {
     struct span time;                   /* RFC 3339; may be empty */
     int64_t version;                    /* -1: none */
     struct span data;                   /* empty when absent; then null is written */
+    struct span from; /* the connection that said it, if that is not to get it: written first, for
+                         the store to take off again; never parsed */
 };
 
 /* Parses one event. The fault names the field and what is wrong with it. An unknown field is a

@@ -44,6 +44,9 @@ enum store_result {
 typedef void store_done(void *arg, enum store_result result, const char *why);
 void store_publish(struct store *s, const struct event *e, store_done *done, void *arg);
 
+/* Within the hook for an event: its `from`, which stands in the text no more. */
+struct span store_from(const struct store *s);
+
 /* What an event does to the version of its entity, and what becomes of one that was based on
  * another version than the current. Of a MERGE, it is taken if none of its fields was changed
  * since. */

@@ -68,7 +68,9 @@ struct store {
     bool server_known, probe_listened;   /* since the connection was made */
     bool scripts_loaded;
 
-    struct buf name; /* for one call */
+    struct span from;  /* of the event that is being handed up */
+    struct buf signal; /* the text of one that had a `from` */
+    struct buf name;   /* for one call */
     struct buf text;
 };
 

@@ -330,6 +330,30 @@ static bool is_the_one(const struct store *s, struct span by, struct span room)
     return by.len == 0;
 }
 
+/* The member that stands first goes; the rest is an object. */
+static struct span take_from(struct store *s, struct span text)
+{
+    static const char lead[] = "{\"from\":\"";
+    size_t at = sizeof(lead) - 1;
+
+    s->from = (struct span){0};
+    if (!span_starts(text, lead))
+        return text;
+    const char *end = memchr(text.at + at, '"', text.len - at);
+    if (end == NULL || (size_t)(end - text.at) + 1 >= text.len || end[1] != ',')
+        return text;
+    s->from = (struct span){text.at + at, (size_t)(end - text.at) - at};
+    buf_clear(&s->signal);
+    buf_char(&s->signal, '{');
+    buf_add(&s->signal, end + 2, text.len - (size_t)(end + 2 - text.at));
+    return buf_span(&s->signal);
+}
+
+struct span store_from(const struct store *s)
+{
+    return s->from;
+}
+
 static void take_own(struct store *s, struct span channel, struct span text)
 {
     for (enum store_channel i = STORE_CONTROL; i <= STORE_ANSWER; i++) {
@@ -346,7 +370,7 @@ static void take_message(struct store *s, struct span by, struct span channel, s
 
     if (take_room(channel, &room)) {
         if (is_the_one(s, by, room))
-            s->hooks->event(s->ctx, room, text);
+            s->hooks->event(s->ctx, room, take_from(s, text));
     } else if (span_is(channel, s->probe)) {
         s->probe_sent = false;
     } else {
@@ -518,6 +542,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct store *s = handle->data;
 
+    buf_fini(&s->signal);
     buf_fini(&s->name);
     buf_fini(&s->text);
     free(s);

@@ -89,15 +89,11 @@ static void close_session(struct session *s, const struct request *r)
 /* --- the table ---------------------------------------------------------------------------- */
 
 static void (*const actions[CATALOG_ACTION_COUNT])(struct session *s, const struct request *r) = {
-    [CATALOG_AUTHENTICATE] = authenticate,
-    [CATALOG_JOIN] = join_rooms,
-    [CATALOG_LEAVE] = leave_rooms,
-    [CATALOG_PRESENCE] = who_status,
-    [CATALOG_VIEWING] = who_views,
-    [CATALOG_WHO] = who_is_there,
-    [CATALOG_PUBLISH] = publish_event,
-    [CATALOG_SYNC] = sync_rooms,
-    [CATALOG_PING] = ping,
+    [CATALOG_AUTHENTICATE] = authenticate, [CATALOG_JOIN] = join_rooms,
+    [CATALOG_LEAVE] = leave_rooms,         [CATALOG_PRESENCE] = who_status,
+    [CATALOG_VIEWING] = who_views,         [CATALOG_WHO] = who_is_there,
+    [CATALOG_SIGNALS] = publish_event,     [CATALOG_PUBLISH] = publish_event,
+    [CATALOG_SYNC] = sync_rooms,           [CATALOG_PING] = ping,
     [CATALOG_CLOSE] = close_session,
 };
 

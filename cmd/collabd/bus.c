@@ -163,6 +163,7 @@ static void store_event(void *ctx, struct span room, struct span text)
     m->value[M_EVENTS_IN]++;
     if (event_parse(&e, text, false, &f) == 0) {
         e.room = room;
+        e.from = store_from(b->store);
         if (e.id.len)
             follow_event(b->follow, room, &e, text);
         else
@@ -314,8 +315,10 @@ static void deliver_here(struct bus *b, struct event *e)
     struct buf text = {0};
     for (int i = 0; i < e->room_count; i++) {
         e->room = e->rooms[i];
+        struct event shown = *e;
+        shown.from = (struct span){0};
         buf_clear(&text);
-        event_format(e, &text);
+        event_format(&shown, &text);
         hub_deliver(b->gateway->hub, e->room, e, buf_span(&text));
     }
     buf_fini(&text);

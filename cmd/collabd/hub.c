@@ -1,5 +1,6 @@
 #include "hub.h"
 #include "mem.h"
+#include "signals.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct hub {
     struct room *rooms;
     hub_gone *room_gone;
     void *ctx;
+    struct buf signal;   /* the name of the one being delivered */
     uint64_t deliveries; /* the mark of the last one that had to leave members out */
 };
 
@@ -41,6 +43,7 @@ struct hub *hub_new(struct gateway *g, hub_gone *room_gone, void *ctx)
 void hub_free(struct hub *h)
 {
     assert(!h->rooms);
+    buf_fini(&h->signal);
     free(h);
 }
 
@@ -203,13 +206,18 @@ void hub_members(const struct hub *h, struct span name, hub_member *each, void *
 
 /* --- delivering --------------------------------------------------------------------------- */
 
+/* A reference; NULL: nothing is to be said. */
+static struct frame *parcel_frame(struct parcel *p, const struct codec *codec)
+{
+    struct frame **frame = &p->frames[codec->index];
+    if (!*frame)
+        *frame = codec->event(codec, p->catalog, p->event, p->text);
+    return *frame ? frame_ref(*frame) : NULL;
+}
+
 void parcel_put(struct parcel *p, struct session *s)
 {
-    struct frame **frame = &p->frames[s->codec->index];
-    if (!*frame)
-        *frame = s->codec->event(s->codec, p->catalog, p->event, p->text);
-    if (*frame)
-        session_put(s, frame_ref(*frame));
+    session_put(s, parcel_frame(p, s->codec));
 }
 
 void parcel_fini(struct parcel *p)
@@ -231,6 +239,19 @@ static void mark_earlier(struct hub *h, const struct event *e, int index)
     }
 }
 
+static bool has_said_it(const struct session *s, const struct event *e)
+{
+    return e->from.len && span_is(e->from, s->id);
+}
+
+static void signal_each(struct parcel *p, struct session *s, const struct catalog_event *rule,
+                        struct span name)
+{
+    struct frame *frame = parcel_frame(p, s->codec);
+    if (frame)
+        signal_put(s, rule, name, frame);
+}
+
 void hub_deliver(struct hub *h, struct span name, const struct event *e, struct span text)
 {
     struct room *room = find_room(h, name);
@@ -240,12 +261,21 @@ void hub_deliver(struct hub *h, struct span name, const struct event *e, struct 
     if (index > 0)
         mark_earlier(h, e, index);
     struct parcel parcel = {h->gateway->catalog, e, text, {NULL}};
+    const struct catalog_event *rule = catalog_event(parcel.catalog, e->type);
+    bool is_signal = rule && rule->class == CATALOG_SIGNAL;
     int64_t delivered = 0;
+    if (is_signal)
+        signal_name(rule, e, &h->signal);
     for (uint32_t m = 0; m < room->count; m++) {
         struct session *s = room->members[m].session;
         if ((index > 0 && s->mark == h->deliveries) || (room->members[m].held && e->id.len))
             continue;
-        parcel_put(&parcel, s);
+        if (has_said_it(s, e))
+            continue;
+        if (is_signal)
+            signal_each(&parcel, s, rule, buf_span(&h->signal));
+        else
+            parcel_put(&parcel, s);
         delivered++;
     }
     h->gateway->metrics.value[M_DELIVERIES] += delivered;

@@ -1,6 +1,7 @@
 #include "join.h"
 #include "admit.h"
 #include "bus.h"
+#include "expiry.h"
 #include "follow.h"
 #include "hub.h"
 #include "mem.h"
@@ -8,6 +9,7 @@
 #include "reply.h"
 #include "resume.h"
 #include "room.h"
+#include "signals.h"
 #include "store_member.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,8 @@ static bool join_exit(struct session *s, struct span room)
 void join_leave_all(struct session *s)
 {
     presence_gone(s);
+    expiry_gone(s);
+    signal_drop(s);
     hub_leave_all(s->gateway->hub, s);
 }
 

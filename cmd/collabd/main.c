@@ -7,6 +7,7 @@
 #include "control.h"
 #include "drain.h"
 #include "embedded.h"
+#include "expiry.h"
 #include "hub.h"
 #include "listen.h"
 #include "log.h"
@@ -19,6 +20,7 @@
 #include "resume.h"
 #include "room.h"
 #include "session.h"
+#include "signals.h"
 #include "status.h"
 #include "throttle.h"
 #include "tidings.h"
@@ -254,6 +256,8 @@ static void set_up_stages(struct collabd *d)
     g->throttle = throttle_new(g);
     g->tidings = tidings_new(g);
     g->presence = presence_new(g);
+    g->signaller = signaller_new(g);
+    g->expiries = expiries_new(g);
     d->websockets = websockets_new(g, &f);
     if (!d->websockets)
         fail(STATUS_UNREACHABLE, &f);
@@ -288,6 +292,8 @@ static void take_down(struct collabd *d)
     struct gateway *g = &d->gateway;
     presence_stop(g->presence);
     tidings_stop(g->tidings);
+    signaller_stop(g->signaller);
+    expiries_stop(g->expiries);
     https_end_all(d->https);
     websockets_close(d->websockets);
     uv_run(&d->loop, UV_RUN_NOWAIT);
@@ -310,6 +316,8 @@ static void take_down(struct collabd *d)
     https_free(d->https);
     presence_free(g->presence);
     tidings_free(g->tidings);
+    signaller_free(g->signaller);
+    expiries_free(g->expiries);
     hub_free(g->hub);
     outboxes_free(g->outboxes);
     wheel_free(g->wheel);

@@ -1,6 +1,7 @@
 #include "publish.h"
 #include "admit.h"
 #include "bus.h"
+#include "expiry.h"
 #include "hub.h"
 #include "mem.h"
 #include "reply.h"
@@ -37,7 +38,7 @@ static bool find_key(const struct request *r, struct span *key)
 {
     const char *path = r->message->arguments[CATALOG_KEY];
     const char *word = catalog_argument_word(CATALOG_KEY);
-    if (r->message->event && strcmp(path, word) == 0)
+    if (!path || (r->message->event && strcmp(path, word) == 0))
         return false;
     return r->data.len && catalog_take(r->message, CATALOG_KEY, r->data, key);
 }
@@ -181,13 +182,18 @@ static void published(void *arg, enum store_result result, bool local,
     reply_done(w);
 }
 
-static void send_off(struct session *s, const struct request *r, struct event *e,
-                     const struct terms *terms)
+static void send_off(struct session *s, const struct request *r, const struct catalog_event *rule,
+                     struct event *e, const struct terms *terms)
 {
     struct json *data = json_new_object();
     struct json *rooms = json_add_array(data, "rooms");
     for (int i = 0; i < e->room_count; i++)
         json_push_span(rooms, e->rooms[i]);
+    if (rule && rule->class == CATALOG_SIGNAL) {
+        e->room = e->rooms[0];
+        e->from = span_of(s->id);
+        expiry_note(s, rule, e);
+    }
     bus_submit(s->gateway->bus, e, terms, published, reply_wait(s, r, data));
 }
 
@@ -245,7 +251,7 @@ static void send_asked(struct asking *a)
         return;
     }
     terms.store.key = buf_span(&a->key);
-    send_off(a->session, &a->request, &a->event, &terms);
+    send_off(a->session, &a->request, a->rule, &a->event, &terms);
 }
 
 static void ask_next(struct asking *a)
@@ -286,7 +292,7 @@ static void publish_draft(struct session *s, const struct request *r, struct dra
     struct fault f;
     switch (check_rights(s, d, &f)) {
     case HAS_RIGHT:
-        send_off(s, r, &d->event, terms);
+        send_off(s, r, d->rule, &d->event, terms);
         break;
     case HAS_NO_RIGHT:
         session_refuse(s, r, ERROR_FORBIDDEN, f.text, NULL);

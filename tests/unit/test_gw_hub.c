@@ -1,4 +1,5 @@
 /* The hub against a simple model: thousands of random joins, leaves, departures and events. */
+#include "catalog_file.h"
 #include "clock.h"
 #include "hub.h"
 #include "mem.h"
@@ -93,6 +94,7 @@ static int set_up(void **state)
     gateway.limits.auth_ms = gateway.limits.ping_ms = 1000000;
     gateway.wheel = wheel_new(50, clock_steady_ms(), on_due, NULL);
     gateway.outboxes = outboxes_new(&gateway.metrics, link_send);
+    gateway.catalog = catalog_builtin();
     gateway.hub = hub_new(&gateway, room_gone, NULL);
     for (int i = 0; i < CLIENTS; i++)
         arrive(&clients[i]);
@@ -108,6 +110,7 @@ static int tear_down(void **state)
         buf_fini(&clients[i].got);
     }
     hub_free(gateway.hub);
+    catalog_unref(gateway.catalog);
     outboxes_free(gateway.outboxes);
     wheel_free(gateway.wheel);
     return 0;
