@@ -19,7 +19,7 @@ struct waiting_signal {
 /* How many of one type a client got (the generic cell rate algorithm). */
 struct meter {
     struct meter *next;
-    struct schema_rate rate;
+    struct rate rate;
     int64_t due_us; /* steady: when the last one would have been due at a steady pace */
     size_t len;
     char type[];
