@@ -4,6 +4,7 @@
 # make fuzz          each parser fuzzed for FUZZ_SECONDS
 # make lint          layers, format, static analysis, scripts, manual pages
 # make demo          all of it at work, on this machine
+# make soak          ten minutes of clients that come and go
 # make bench         speed; make bench-peers runs the same load against other servers
 # make deps          installs what make needs (Debian)
 # make install       below PREFIX, within DESTDIR
@@ -169,6 +170,11 @@ demo:
 	$(SUBMAKE) all
 	@BUILD=$(BUILD) examples/demo/run
 
+soak:
+	@tests/deps check
+	$(SUBMAKE) all clients
+	@BUILD=$(BUILD) tests/soak/ops
+
 bench:
 	@tests/deps bench
 	$(SUBMAKE) all benches
@@ -195,7 +201,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all programs unit-tests fuzzers echoes benches clients libraries deps check check-san \
-	fuzz lint flags demo bench bench-peers install clean
+	fuzz lint flags demo soak bench bench-peers install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -11,11 +11,12 @@
 //   ["frame", HEAD, "BYTES"]   sends a masked frame; HEAD is its first byte
 //   ["frames", N, HEAD, "BYTES"]  so many of them
 //   ["text", "JSON"]           sends a text message; "%N:BYTES%" in it stands for BYTES N times
+//   ["texts", N, "JSON"]       so many of them
 //   ["end"]                    ends our side of the connection
 //   ["wait"]                   waits for the gateway to end it
 //
 // ANSWER is what comes back, in order: statuses ("400"), texts ("error:bad_message", else the
-// message's type), "pong", "close:CODE", which it answers; and "end" when the gateway ended the connection. With
+// message's type), "pong", "close:CODE", which it answers; "200 x pong" is so many of them; and "end" when the gateway ended the connection. With
 // "served" it did what it should: a ping is answered.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -63,6 +64,9 @@ const steps = {
   frames: (peer, n, head, bytes) =>
     peer.write(Buffer.concat(Array(n).fill(frame(head, latin1(bytes))))),
   text: (peer, json) => peer.write(frame(0x81, Buffer.from(expand(json)))),
+  texts(peer, n, json) {
+    for (let i = 0; i < n; i++) steps.text(peer, json);
+  },
   end: (peer) => peer.socket.end(),
   wait: (peer) => peer.hears("end"),
 };
@@ -229,7 +233,14 @@ async function settled() {
 
 // --- all ---
 
-const tests = files.flatMap((file) => JSON.parse(readFileSync(file, "utf8")));
+function many(answer) {
+  const [, n, what] = /^(\d+) x (.*)$/.exec(answer) ?? [, 1, answer];
+  return Array(Number(n)).fill(what);
+}
+
+const tests = files
+  .flatMap((file) => JSON.parse(readFileSync(file, "utf8")))
+  .map((test) => ({ ...test, answer: test.answer.flatMap(many) }));
 const served = await connectControl();
 const faults = new Map();
 let first;
