@@ -256,24 +256,12 @@ static void keep_open(int fd)
  * from it: it ends after us, not beside us. */
 static void become_server(const struct embedded *e, int log, pid_t parent)
 {
-    const char *const argv[] = {"redis-server",
-                                "--port",
-                                "0",
-                                "--unixsocket",
-                                e->socket,
-                                "--unixsocketperm",
-                                "700",
-                                "--dir",
-                                e->state_dir,
-                                "--appendonly",
-                                "yes",
-                                "--save",
-                                "",
+    const char *const argv[] = {"redis-server", "--port", "0", "--unixsocket", e->socket,
+                                "--unixsocketperm", "700", "--dir", e->state_dir, "--appendonly",
+                                "yes", "--save", "",
                                 /* A listener that shares its core with a pipeline at full speed
                                  * catches up; Redis' own limit of 32 MB would cut it off. */
-                                "--client-output-buffer-limit",
-                                "pubsub 256mb 128mb 60",
-                                NULL};
+                                "--client-output-buffer-limit", "pubsub 256mb 128mb 60", NULL};
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
