@@ -30,9 +30,16 @@ workers()
     pgrep -P "$(pid_of collabd)" -x collabd
 }
 
-nodes_are() # NAME...
+nodes_are() # NAMES
 {
-    [ "$(redis keys 'collab:node:*' | sort | xargs)" = "${*/#/collab:node:}" ]
+    [ "$(redis keys 'collab:node:*' | sed 's/.*://' | sort | xargs)" = "$1" ]
+}
+
+# Asks who answers at the port; whether by now these all have.
+have_answered() # NAMES
+{
+    curl -fsS "http://$GATEWAY/health" | jq -r .node >>"$BATS_TEST_TMPDIR/nodes"
+    [ "$(sort -u "$BATS_TEST_TMPDIR/nodes" | xargs)" = "$1" ]
 }
 
 @test "they are ready when all are, listen on one port, and end together" {
@@ -41,16 +48,11 @@ nodes_are() # NAME...
     [ "$(cat "$BATS_TEST_TMPDIR/collabd.out")" = "ready http://$GATEWAY" ]
     [ "$(workers | wc -l)" -eq 3 ]
     pids=$(workers)
-    wait_until nodes_are w-1 w-2 w-3
-    reached()
-    {
-        curl -fsS "http://$GATEWAY/health" | jq -r .node >>"$BATS_TEST_TMPDIR/nodes"
-        [ "$(sort -u "$BATS_TEST_TMPDIR/nodes" | xargs)" = 'w-1 w-2 w-3' ]
-    }
-    wait_until reached
+    wait_until nodes_are 'w-1 w-2 w-3'
+    wait_until have_answered 'w-1 w-2 w-3'
     stop collabd
     [ "$status" -eq 0 ]
-    nodes_are
+    nodes_are ''
     for pid in $pids; do
         has_ended "$pid"
     done
@@ -83,12 +85,7 @@ nodes_are() # NAME...
     }
     wait_for_line "$ERR" ' ended with signal 9; another is started'
     wait_until replaced
-    reached()
-    {
-        curl -fsS "http://$GATEWAY/health" | jq -r .node >>"$BATS_TEST_TMPDIR/nodes"
-        [ "$(sort -u "$BATS_TEST_TMPDIR/nodes" | xargs)" = 'w-1 w-2' ]
-    }
-    wait_until reached
+    wait_until have_answered 'w-1 w-2'
     [ "$(wc -l <"$BATS_TEST_TMPDIR/collabd.out")" -eq 1 ]
 }
 
