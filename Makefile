@@ -3,6 +3,7 @@
 # make check-san     unit and program tests under AddressSanitizer and UBSan
 # make fuzz          each parser fuzzed for FUZZ_SECONDS
 # make lint          layers, format, static analysis, scripts, manual pages
+# make soak          chance against events that must not be lost, for SOAK_SECONDS from SOAK_SEED
 # make demo          all of it at work, on this machine
 # make soak          ten minutes of clients that come and go
 # make bench         speed; make bench-peers runs the same load against other servers
@@ -179,6 +180,11 @@ bench:
 	@tests/deps bench
 	$(SUBMAKE) all benches
 	@BUILD=$(BUILD) tests/bench/run
+
+soak:
+	@tests/deps check
+	$(SUBMAKE) all clients
+	@BUILD=$(realpath $(BUILD)) bats tests/soak
 
 bench-peers:
 	@tests/deps peers

@@ -27,6 +27,7 @@ struct joining {
     struct resume_request resume;
     struct json *gaps;
     bool unrecovered;
+    bool degraded; /* the histories can't be read: where they stand is not for who missed some */
 };
 
 /* One of its rooms. */
@@ -190,7 +191,8 @@ static void answer(struct joining *j)
     struct waiting *w = j->reply;
     if (j->since) {
         json_add_bool(w->data, "recovered", !j->unrecovered);
-        add_last(j);
+        if (!j->degraded)
+            add_last(j);
     }
     joining_free(j);
     reply_done(w);
@@ -247,6 +249,7 @@ static void settled(void *arg, enum store_result result, const char *why)
         return;
     }
     reply_degraded(w, why);
+    j->degraded = true;
     j->unrecovered = j->resume.count > 0;
     answer(j);
 }

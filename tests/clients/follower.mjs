@@ -24,6 +24,7 @@ class Client {
   }
   connect() {
     this.timer = null;
+    this.given_up = false;
     const url = urls[this.turn++ % urls.length];
     this.socket = new WebSocket(url, ["collab.v1"], {
       headers: { Authorization: "Bearer " + token },
@@ -48,12 +49,16 @@ class Client {
   }
   receive(text) {
     const message = JSON.parse(text);
+    if (this.given_up) return;
     writeSync(this.file, text + "\n");
     if (message.id) this.keep(message.room, message.id);
-    if (message.type === "subscribed")
+    if (message.type === "subscribed" && message.data.last)
       for (const room in message.data.last) this.keep(room, message.data.last[room]);
     // Redis was away, or the room is not to be had now: another time, perhaps elsewhere.
-    if (message.type === "error" || (message.type === "subscribed" && message.data.degraded))
+    // What comes until then would hide what is missing before it.
+    this.given_up =
+      message.type === "error" || (message.type === "subscribed" && message.data.degraded);
+    if (this.given_up)
       setTimeout(() => this.socket?.close(), 50);
   }
   drop() {
