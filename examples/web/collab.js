@@ -80,11 +80,18 @@ class Types {
   }
 }
 
-// An id is EPOCH-SEQ. Whether an event of that id was seen once that of `last` was.
+// An id is EPOCH-SEQ; SEQ has no holes. Whether an event of that id was seen once that of `last` was;
+// whether it is the very next.
 function isSeen(id, last) {
   const [epoch, seq] = id.split("-").map(BigInt);
   const [lastEpoch, lastSeq] = last.split("-").map(BigInt);
   return epoch < lastEpoch || (epoch === lastEpoch && seq <= lastSeq);
+}
+
+function isNext(id, last) {
+  const [epoch, seq] = id.split("-").map(BigInt);
+  const [lastEpoch, lastSeq] = last.split("-").map(BigInt);
+  return epoch === lastEpoch ? seq === lastSeq + 1n : epoch > lastEpoch && seq === 0n;
 }
 
 function mayComeBack(code) {
@@ -101,6 +108,7 @@ export class Room {
   #joins = new Listeners();
   wanted = 0;
   last = null; // id of the last kept event that came
+  isBehind = false; // what came after that is still to be had, and will come in its order
 
   constructor(client, name) {
     this.#client = client;
@@ -139,6 +147,7 @@ export class Room {
     if (this.wanted === 0 || --this.wanted > 0) return;
     this.#settle.reject(new CollabError("closed", `${this.name}: left`));
     this.last = null;
+    this.isBehind = false;
     this.#client._wantsNoMore(this);
   }
 
@@ -232,6 +241,7 @@ export class Room {
   _hear(event) {
     if (event.id) {
       if (this.last && isSeen(event.id, this.last)) return false;
+      if (this.isBehind && !isNext(event.id, this.last)) return false;
       this.last = event.id;
     }
     this.#types.call(event);
@@ -241,9 +251,16 @@ export class Room {
   // last: where the room's history stands.
   _in(isRecovered, last) {
     this.last = last ?? (isRecovered ? this.last : null);
+    this.isBehind = false;
     this.#settle.resolve();
     if (isRecovered === false) this.#gaps.call();
     this.#joins.call(isRecovered);
+  }
+
+  // In the room, at a node that can't read its history now.
+  _inBehind() {
+    this.isBehind = true;
+    this.#settle.resolve();
   }
 
   _refused(error) {
@@ -595,6 +612,7 @@ export class Client {
 
   #roomsJoined(rooms, reply) {
     const refused = new Map((reply.refused ?? []).map((one) => [one.room, one]));
+    const behind = [];
     for (const room of rooms) {
       const no = refused.get(room.name);
       if (no) {
@@ -602,10 +620,25 @@ export class Client {
         this.#notices.call({ type: "error", ...no });
         continue;
       }
+      if (reply.degraded && room.last) {
+        room._inBehind();
+        behind.push(room);
+        continue;
+      }
       const recovered = this.#been.has(room.name) ? isRecovered(reply, room) : undefined;
       this.#been.add(room.name);
       room._in(recovered, reply.last?.[room.name]);
     }
+    if (behind.length > 0) this.#askAgain(behind);
+  }
+
+  // A node without Redis has no history; it will again.
+  #askAgain(rooms) {
+    const session = this.#session;
+    setTimeout(() => {
+      if (session === this.#session)
+        this.#askForRooms(rooms.filter((room) => room.wanted > 0 && room.isBehind));
+    }, BACKOFF_FIRST_MS);
   }
 
   // --- publishing ---

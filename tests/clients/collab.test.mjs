@@ -139,6 +139,7 @@ test("it comes back to a gateway that was away, is in its rooms again and says t
   await until(() => c.status.state !== "online", "the loss");
   await g.start();
   await online(c);
+  await until(() => g.isWhole());
   await room.publish("x", 1);
   await until(() => heard.length === 1, "the event");
   assert.equal(gaps, 1);

@@ -64,6 +64,12 @@ export class Gateway {
     return `ws://127.0.0.1:${this.#port}/ws`;
   }
 
+  // Whether it has reached Redis, so that events go to all nodes.
+  async isWhole() {
+    const health = await (await fetch(`${this.origin}/health`)).json();
+    return !health.degraded;
+  }
+
   get isRunning() {
     return running.has(this.#child);
   }
