@@ -47,6 +47,11 @@
       "Connections refused, being more than allowed.")                                             \
     X(M_HANDSHAKE_FAILURES, COUNTER, "handshake_failures_total",                                   \
       "Connections that sent no valid HTTP request in time.")                                      \
+    X(M_AUTHZ_ASKED, COUNTER, "authz_asked_total",                                                 \
+      "Times the authorization helper's word was needed.")                                         \
+    X(M_AUTHZ_SILENT, COUNTER, "authz_silent_total", "Times it had none, in time or at all.")      \
+    X(M_AUTHZ_BAD, COUNTER, "authz_bad_answers_total", "Answers of it that are none.")             \
+    X(M_AUTHZ_RESTARTS, COUNTER, "authz_restarts_total", "Times it had to be started anew.")       \
     X(M_REDIS_RECONNECTS, COUNTER, "redis_reconnects_total", "Times Redis was reached again.")
 
 enum metric_id {

@@ -58,7 +58,7 @@ static void authenticate(struct session *s, const struct request *r)
     }
     if (!throttle_attempt(s, r))
         return;
-    struct identity *who = auth_check(s->gateway, s->link->address, json_inside(token), &f);
+    struct identity *who = auth_check_client(s->gateway, s->link->address, json_inside(token), &f);
     if (!who) {
         session_refuse(s, r, ERROR_UNAUTHENTICATED, f.text, NULL);
         if (!s->who)

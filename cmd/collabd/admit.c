@@ -1,4 +1,5 @@
 #include "admit.h"
+#include "authz.h"
 #include "bus.h"
 #include "mem.h"
 #include "people.h"
@@ -36,6 +37,7 @@ struct judgement {
     struct session *session;
     struct catalog *catalog; /* that the roles are of */
     const char *const *roles;
+    bool helper; /* the authorization helper has the last word */
     admit_done *done;
     void *arg;
     struct buf room;                     /* that is to be joined */
@@ -90,9 +92,25 @@ static void ask_from_the_start(struct judgement *j)
     ask(j);
 }
 
+static void helper_said(void *arg, enum authz_answer answer, const char *why)
+{
+    struct judgement *j = arg;
+    if (session_is_closing(j->session) || !j->session->person)
+        judgement_end(j, NOT_ADMITTED, "gone");
+    else if (answer == AUTHZ_YES)
+        judgement_end(j, ADMITTED, NULL);
+    else
+        judgement_end(j, answer == AUTHZ_NO ? NOT_ADMITTED : NOT_KNOWN, why);
+}
+
 static void refuse(struct judgement *j)
 {
+    struct session *s = j->session;
     char why[128];
+    if (j->helper) {
+        authz_ask(s->gateway->authz, span_of(s->who->user), buf_span(&j->room), helper_said, j);
+        return;
+    }
     if (j->role[0])
         snprintf(why, sizeof(why), "not allowed in this room as %s", j->role);
     else
@@ -129,21 +147,46 @@ static void ask(struct judgement *j)
                      take_role, j);
 }
 
-void admit_member(struct session *s, struct span room, const char *const *roles, admit_done *done,
-                  void *arg)
+/* NULL after calling done. */
+static struct judgement *judgement_new(struct session *s, struct span room, admit_done *done,
+                                       void *arg)
 {
     if (!s->person) {
         done(arg, NOT_ADMITTED, "gone");
-        return;
+        return NULL;
     }
     struct judgement *j = mem_zero(sizeof(*j));
     j->session = session_ref(s);
     j->catalog = catalog_ref(s->gateway->catalog);
-    j->roles = roles;
     j->done = done;
     j->arg = arg;
     buf_join(&j->room, room);
+    return j;
+}
+
+void admit_member(struct session *s, struct span room, const char *const *roles, admit_done *done,
+                  void *arg)
+{
+    struct judgement *j = judgement_new(s, room, done, arg);
+    if (!j)
+        return;
+    j->roles = roles;
     ask_from_the_start(j);
+}
+
+/* Members, then whom the helper lets in. */
+static void admit_asked(struct session *s, struct span room, const struct catalog_room *rule,
+                        admit_done *done, void *arg)
+{
+    struct judgement *j = judgement_new(s, room, done, arg);
+    if (!j)
+        return;
+    j->roles = rule->roles;
+    j->helper = rule->join & CATALOG_HELPER && s->gateway->authz;
+    if (rule->join & CATALOG_MEMBER)
+        ask_from_the_start(j);
+    else
+        refuse(j);
 }
 
 void admit(struct session *s, struct span room, admit_done *done, void *arg)
@@ -151,8 +194,8 @@ void admit(struct session *s, struct span room, admit_done *done, void *arg)
     const struct catalog_room *rule = catalog_room(s->gateway->catalog, room, NULL);
     if (admit_is_free(s, room))
         done(arg, ADMITTED, NULL);
-    else if (rule && rule->join & CATALOG_MEMBER)
-        admit_member(s, room, rule->roles, done, arg);
+    else if (rule && rule->join & (CATALOG_MEMBER | CATALOG_HELPER))
+        admit_asked(s, room, rule, done, arg);
     else
         done(arg, NOT_ADMITTED, "not allowed in this room");
 }

@@ -1,4 +1,5 @@
 #include "auth.h"
+#include "catalog.h"
 #include "clock.h"
 #include "embedded.h"
 #include "protocol.h"
@@ -85,6 +86,13 @@ int auth_too_often(struct gateway *g, int64_t wait_ms, struct fault *f)
     return -1;
 }
 
+static void count_failure(struct gateway *g, struct account *address)
+{
+    g->metrics.value[M_AUTH_FAILURES]++;
+    if (address)
+        account_take(address, &g->limits.auth_rate, clock_steady_ms());
+}
+
 struct identity *auth_check(struct gateway *g, struct account *address, struct span token,
                             struct fault *f)
 {
@@ -96,9 +104,24 @@ struct identity *auth_check(struct gateway *g, struct account *address, struct s
     struct identity *who = token_verify(g->keys, &rules, token, clock_wall_ms() / 1000, f);
     if (who)
         return who;
-    g->metrics.value[M_AUTH_FAILURES]++;
-    if (address)
-        account_take(address, &g->limits.auth_rate, clock_steady_ms());
+    count_failure(g, address);
+    return NULL;
+}
+
+struct identity *auth_check_client(struct gateway *g, struct account *address, struct span token,
+                                   struct fault *f)
+{
+    struct identity *who = auth_check(g, address, token, f);
+    struct buf header = {0}, claims = {0};
+    bool good = who && (!g->catalog->auth.claim_count ||
+                        (token_peek(token, &header, &claims, f) == 0 &&
+                         catalog_check_claims(g->catalog, buf_span(&claims), f) == 0));
+    buf_fini(&header);
+    buf_fini(&claims);
+    if (good || !who)
+        return who;
+    count_failure(g, address);
+    identity_free(who);
     return NULL;
 }
 

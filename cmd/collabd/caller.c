@@ -15,7 +15,7 @@ static struct identity *admit(struct gateway *g, struct account *address, const 
         found = json_inside(own);
     }
     if (found.len)
-        return auth_check(g, address, found, f);
+        return auth_check_client(g, address, found, f);
     g->metrics.value[M_AUTH_FAILURES]++;
     fault_set(f, "a token is needed: auth.token, token in the query, or Authorization: Bearer");
     return NULL;

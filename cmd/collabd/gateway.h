@@ -35,6 +35,7 @@ struct gateway {
     struct resumes *resumes;     /* resume.h */
     struct session *sessions;    /* all, in a list (session.h) */
     struct person *people;       /* their users, by name (people.h) */
+    struct authz *authz;         /* authz.h; NULL: there is none */
     struct node *node;           /* node.h */
     struct tidings *tidings;     /* tidings.h */
     struct presence *presence;   /* presence.h */

@@ -1,6 +1,7 @@
 /* collabd, the gateway: settings, keys, Redis, sockets, the loop, the end. */
 #include "api.h"
 #include "auth.h"
+#include "authz.h"
 #include "bus.h"
 #include "caller.h"
 #include "clock.h"
@@ -256,6 +257,7 @@ static void set_up_stages(struct collabd *d)
     g->throttle = throttle_new(g);
     g->tidings = tidings_new(g);
     g->presence = presence_new(g);
+    g->authz = authz_new(g);
     g->signaller = signaller_new(g);
     g->expiries = expiries_new(g);
     d->websockets = websockets_new(g, &f);
@@ -292,6 +294,7 @@ static void take_down(struct collabd *d)
     struct gateway *g = &d->gateway;
     presence_stop(g->presence);
     tidings_stop(g->tidings);
+    authz_stop(g->authz);
     signaller_stop(g->signaller);
     expiries_stop(g->expiries);
     https_end_all(d->https);
@@ -316,6 +319,7 @@ static void take_down(struct collabd *d)
     https_free(d->https);
     presence_free(g->presence);
     tidings_free(g->tidings);
+    authz_free(g->authz);
     signaller_free(g->signaller);
     expiries_free(g->expiries);
     hub_free(g->hub);

@@ -342,7 +342,7 @@ static void upgrade(void *ctx, struct web_upgrade *u)
         return;
     }
     if (token.len) {
-        a.who = auth_check(a.gateway, a.address, token, &f);
+        a.who = auth_check_client(a.gateway, a.address, token, &f);
         a.refused = a.who ? NULL : f.text;
     }
     if (!u->take(u, &receiver, &a))

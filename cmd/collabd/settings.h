@@ -22,6 +22,8 @@ struct settings {
     char *audience;
     char *issuer;
     int64_t leeway_ms;
+    char *authz; /* command of the authorization helper; NULL: none */
+    int64_t authz_ms;
     struct opt_list origins; /* of pages that may use Socket.IO's HTTP; "*": any */
     int stats;               /* who may read the statistics: STATS_ALL, STATS_ADMIN */
     /* limits */
