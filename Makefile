@@ -174,17 +174,13 @@ demo:
 soak:
 	@tests/deps check
 	$(SUBMAKE) all clients
+	@BUILD=$(abspath $(BUILD)) bats tests/soak
 	@BUILD=$(BUILD) tests/soak/ops
 
 bench:
 	@tests/deps bench
 	$(SUBMAKE) all benches
 	@BUILD=$(BUILD) tests/bench/run
-
-soak:
-	@tests/deps check
-	$(SUBMAKE) all clients
-	@BUILD=$(realpath $(BUILD)) bats tests/soak
 
 bench-peers:
 	@tests/deps peers

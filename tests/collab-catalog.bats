@@ -170,7 +170,7 @@ END
         collab-catalog asyncapi "$catalog" | node "$CLIENTS/asyncapi.mjs" >found
         jq -r '(.events | keys[] | "send " + .)' "$catalog" | sort >events
         diff events <(grep '^send ' found | sort)
-        jq -r '(.messages | keys[] | "receive " + .)' "$catalog" >messages
+        jq -r '(.messages // {} | keys[] | "receive " + .)' "$catalog" >messages
         while read -r message; do
             grep -qxF "$message" found
         done <messages
