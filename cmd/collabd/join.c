@@ -198,6 +198,15 @@ static void answer(struct joining *j)
     reply_done(w);
 }
 
+/* Redis was lost while the history was read. */
+static void note_unavailable(struct joining *j, const char *why)
+{
+    if (j->degraded || strcmp(why, "unavailable") != 0)
+        return;
+    j->degraded = true;
+    reply_degraded(j->reply, "the history could not be read");
+}
+
 static void resumed(void *arg, const struct resume_result *result)
 {
     struct joining *j = arg;
@@ -205,6 +214,7 @@ static void resumed(void *arg, const struct resume_result *result)
     struct buf text = {0};
     if (!result->recovered) {
         j->unrecovered = true;
+        note_unavailable(j, result->why);
         if (!j->gaps)
             j->gaps = json_add_array(j->reply->data, "gaps");
         json_add_span(gap, "room", result->room);
