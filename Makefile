@@ -3,9 +3,9 @@
 # make check-san     unit and program tests under AddressSanitizer and UBSan
 # make fuzz          each parser fuzzed for FUZZ_SECONDS
 # make lint          layers, format, static analysis, scripts, manual pages
-# make soak          chance against events that must not be lost, for SOAK_SECONDS from SOAK_SEED
 # make demo          all of it at work, on this machine
-# make soak          ten minutes of clients that come and go
+# make soak          events that must not be lost, for SOAK_SECONDS by the chance of SOAK_SEED; then
+#                    ten minutes of clients that come and go
 # make bench         speed; make bench-peers runs the same load against other servers
 # make deps          installs what make needs (Debian)
 # make install       below PREFIX, within DESTDIR
@@ -174,7 +174,7 @@ demo:
 soak:
 	@tests/deps check
 	$(SUBMAKE) all clients
-	@BUILD=$(abspath $(BUILD)) bats tests/soak
+	@BUILD=$(realpath $(BUILD)) bats tests/soak
 	@BUILD=$(BUILD) tests/soak/ops
 
 bench:
