@@ -167,7 +167,7 @@ void store_nodes(struct store *s, store_each *each, store_done *done, void *arg)
  * DONE. */
 typedef void store_rated(void *arg, enum store_result result, int64_t total, int64_t left_ms);
 void store_rate(struct store *s, struct span name, int64_t n, int64_t period_ms,
-                 store_rated *counted, void *arg);
+                store_rated *counted, void *arg);
 void store_count_drop(struct store *s, struct span name);
 
 #endif

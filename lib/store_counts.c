@@ -46,7 +46,7 @@ static void on_left(void *arg, const struct reply *r)
 }
 
 void store_rate(struct store *s, struct span name, int64_t n, int64_t period_ms,
-                 store_rated *counted, void *arg)
+                store_rated *counted, void *arg)
 {
     struct counting *c = mem_alloc(sizeof(*c));
     struct span key = store_name(s, COUNT_KEY, name);

@@ -4,7 +4,7 @@ load helpers
 setup()
 {
     start_redis
-    PG=$(dirname "$(ls -d /usr/lib/postgresql/*/bin/postgres | tail -n 1)")
+    PG=$(dirname "$(find /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)")
     export PGHOST PGUSER=postgres PGDATABASE=postgres
     PGHOST=$(mktemp -d /tmp/collab-pg-XXXXXX)
     AS=(env)
@@ -25,10 +25,10 @@ teardown()
 
 start_postgres()
 {
-    cd "$PGHOST"
+    cd "$PGHOST" || return
     start postgres "${AS[@]}" "$PG/postgres" -D "$PGHOST/db" -k "$PGHOST" -c listen_addresses= \
         -c fsync=off
-    cd "$OLDPWD"
+    cd "$OLDPWD" || return
     wait_until psql -qc 'SELECT 1' -o /dev/null
 }
 

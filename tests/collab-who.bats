@@ -95,7 +95,7 @@ start_user() # NAME NODE [USER [ROOM]...]
     tell user2 end
     wait_for_line "$(here)/p1.out" ' vacated project:p1 0'
     [ "$(grep -c occupied "$(here)/p1.out")" -eq 1 ]
-    ! grep -q online "$(here)/p1.out"
+    run ! grep -q online "$(here)/p1.out"
     finish watch-ann
     [ "$status" -eq 0 ]
 }

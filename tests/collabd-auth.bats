@@ -180,12 +180,14 @@ is_sent_away() # NAME MESSAGE CONNECT_OPTION...
         connect $name "$(token '{"sub":"'$name'","rooms":["a:*"],"exp":'$soon'}')"
         hear $name 'open collab.v1' "$(welcome $name $soon)"
     done
-    say bob '{"type":"subscribe","data":["a:1"]}'
-    hear bob '{"type":"subscribed","data":{"rooms":["a:1"]}}'
+    say bob '{"type":"subscribe","data":["a:1","a:3"]}'
+    hear bob '{"type":"subscribed","data":{"rooms":["a:1","a:3"]}}'
     say bob '{"type":"authenticate","ref":1,"data":{"token":"'"$(
-        token '{"sub":"bob","rooms":["b:*"],"exp":'$later'}')"'"}}'
-    hear bob "$(welcome bob $later 1)"
+        token '{"sub":"bob","rooms":["a:1","b:*"],"exp":'$later'}')"'"}}'
+    hear bob "$(error forbidden 'not allowed in this room' ',"data":{"rooms":["a:3"]}')" \
+        "$(welcome bob $later 1)"
     hear ann 'close 4002 token expired'
+    redis_publish a:3 '{"type":"x","room":"a:3"}'
     redis_publish a:1 '{"type":"x","room":"a:1"}'
     hear bob '{"type":"x","room":"a:1"}'
     say bob '{"type":"subscribe","data":["b:1","a:2"]}'
