@@ -110,7 +110,7 @@ export class Room<Events = AnyEvents> {
     data?: Data<Events, T>,
     options?: PublishOptions,
   ): Promise<Published>;
-  signal<T extends TypeOf<Events>>(type: T, data?: Data<Events, T>): Promise<unknown>;
+  signal<T extends TypeOf<Events>>(type: T, data?: Data<Events, T>): Promise<void>;
   who(): Promise<any>;
   typing(data: unknown, options?: TypingOptions): Typing;
   cursor(type?: string, options?: { every?: number }): (data: unknown) => void;
@@ -173,7 +173,7 @@ export class Client<Events = AnyEvents> {
     type: T,
     data?: Data<Events, T>,
     options?: { rooms?: readonly string[] },
-  ): Promise<unknown>;
-  setPresence(status: "online" | "away" | "offline"): Promise<unknown>;
-  setViewing(room: string | null): Promise<unknown>;
+  ): Promise<void>;
+  setPresence(status: "online" | "away" | "offline"): Promise<void>;
+  setViewing(room: string | null): Promise<void>;
 }

@@ -296,7 +296,6 @@ export class Client {
   #asked = null; // rooms to be asked for in the next request
   #outbox = [];
   #isSending = false;
-  #hasSignals = true;
   #types = new Types();
   #statuses = new Listeners();
   #notices = new Listeners();
@@ -703,33 +702,30 @@ export class Client {
     return true;
   }
 
-  // Something that passes: never kept and never waiting. It goes as a plain event to a gateway that
-  // has no signals.
-  async signal(type, data, { rooms } = {}) {
+  // What has no answer; an error that comes of it is a notice.
+  async #say(type, data) {
+    if (!this.#isReady) throw new CollabError("offline", `${type}: there is no connection`);
+    this.#send({ type, data });
+  }
+
+  // Something that passes: never kept and never waiting.
+  signal(type, data, { rooms } = {}) {
     const event = { type, data };
     if (rooms?.length === 1) event.room = rooms[0];
     else if (rooms) event.rooms = rooms;
-    if (!this.#isReady) throw new CollabError("offline", `${type}: there is no connection`);
-    if (!this.#hasSignals) return this.request("publish", event);
-    try {
-      return await this.request("signal", event);
-    } catch (error) {
-      if (error.code !== "unknown_type") throw error;
-      this.#hasSignals = false;
-      return this.request("publish", event);
-    }
+    return this.#say("signal", event);
   }
 
   // --- presence ---
 
   // online, away or offline, for all to see.
   setPresence(status) {
-    return this.request("presence", { status });
+    return this.#say("presence", { status });
   }
 
   // What the user looks at: the name of a room, or null.
   setViewing(room) {
-    return this.request("viewing", { rooms: room === null ? [] : [room] });
+    return this.#say("viewing", { rooms: room === null ? [] : [room] });
   }
 }
 
