@@ -170,4 +170,26 @@ void store_rate(struct store *s, struct span name, int64_t n, int64_t period_ms,
                 store_rated *counted, void *arg);
 void store_count_drop(struct store *s, struct span name);
 
+/* What another gateway needs to go on with a session: a JSON object that lasts ttl_ms unless
+ * renewed. Of one that isn't there the text is empty. */
+void store_session_put(struct store *s, struct span id, struct span record, int64_t ttl_ms);
+void store_session_renew(struct store *s, struct span id, int64_t ttl_ms);
+void store_session_drop(struct store *s, struct span id);
+void store_session_get(struct store *s, struct span id, store_text *got, void *arg);
+
+/* Where a run of a gateway stood in a room when its serial number, which only grows, became that.
+ * They last ttl_ms from when they were last renewed. */
+struct store_mark {
+    struct span run, room;
+    uint64_t serial;
+};
+void store_mark_put(struct store *s, const struct store_mark *mark, struct place at);
+void store_mark_renew(struct store *s, struct span run, struct span room, int64_t ttl_ms);
+
+/* Tells where it stood at a serial number: by the mark of that or the last before.
+ * at is NULL when there is none. */
+typedef void store_marked(void *arg, const struct place *at);
+void store_mark_get(struct store *s, const struct store_mark *mark, store_marked *marked,
+                    void *arg);
+
 #endif

@@ -19,6 +19,7 @@
 #define LEASE_KEY        "collab:lease:"
 #define CLAIM_KEY        "collab:claim:"
 #define COUNT_KEY        "collab:count:"
+#define SESSION_KEY      "collab:session:"
 
 /* These hold a room, an entity, a user or an owner, in braces: what is in one script stays
  * together. */
@@ -26,6 +27,7 @@
 #define EPOCH_KEY        "collab:epoch:"
 #define ONCE_KEY         "collab:once:"
 #define ENTITY_KEY       "collab:entity:"
+#define MARKS_KEY        "collab:marks:"
 #define MEMBERS_KEY      "collab:members:"
 #define MEMBER_OF_KEY    "collab:member-of:"
 #define OWNED_KEY        "collab:owned:"
@@ -110,6 +112,9 @@ struct span store_name(struct store *s, const char *prefix, struct span rest);
 /* The same into a buffer of the caller's, emptied before; a brace that the prefix opened is closed.
  */
 struct span store_key(struct buf *b, const char *prefix, struct span rest);
+
+/* The text under a key; empty when there is none. */
+void store_get(struct store *s, struct span key, store_text *got, void *arg);
 
 /* A call that ends, with a store_done, when all its replies are there. done may be NULL. */
 struct store_call {

@@ -135,11 +135,16 @@ static void on_text(void *arg, const struct reply *r)
     free(c);
 }
 
-void store_catalog_get(struct store *s, store_text *got, void *arg)
+void store_get(struct store *s, struct span key, store_text *got, void *arg)
 {
     struct text_call *c = mem_alloc(sizeof(*c));
-    struct span get[] = {span_of("GET"), span_of(CATALOG_KEY)};
+    struct span get[] = {span_of("GET"), key};
 
     *c = (struct text_call){got, arg};
     redis_command(s->redis, on_text, c, 2, get);
+}
+
+void store_catalog_get(struct store *s, store_text *got, void *arg)
+{
+    store_get(s, span_of(CATALOG_KEY), got, arg);
 }

@@ -4,6 +4,7 @@
 #include "hub.h"
 #include "log.h"
 #include "mem.h"
+#include "recover.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,8 +71,10 @@ static void end_known(void *arg, enum store_result result, const struct store_pa
     struct place *at = page ? hub_place(b->gateway->hub, page->room) : NULL;
     if (at && is_unplaced(at))
         *at = page->count ? page->entries[0].place : store_beginning;
-    if (at)
+    if (at) {
+        recover_placed(b->gateway, page->room, *at);
         store_listen(b->store, &page->room, 1);
+    }
     if (result == STORE_REFUSED)
         log_error("histories cannot be read: %s", why);
     b->answered++;
@@ -142,6 +145,7 @@ static void store_came_up(void *ctx)
     b->was_up = true;
     store_listen_channel(b->store, STORE_CONTROL);
     hub_rooms(b->gateway->hub, listen_again, b);
+    recover_again(b->gateway);
     store_settle(b->store, listened_again, b);
     b->told(b->ctx, NULL);
 }
@@ -201,7 +205,10 @@ static void deliver(void *ctx, struct span room, const struct event *e, struct s
 {
     struct bus *b = ctx;
     struct event copy = *e;
+    struct place at;
     copy.room = room;
+    if (place_parse(e->id, &at) == 0)
+        recover_delivering(b->gateway, room, at);
     hub_deliver(b->gateway->hub, room, &copy, text);
 }
 

@@ -27,22 +27,23 @@ struct gateway {
     struct networks trusted_proxies;
     struct metrics metrics;
     struct keyring *keys;
-    struct catalog *catalog;     /* the one in force; replaced as a whole by a reload */
-    struct wheel *wheel;         /* turned by main.c; its timers are alarms */
-    struct outboxes *outboxes;   /* outbox.h */
-    struct hub *hub;             /* hub.h */
-    struct bus *bus;             /* bus.h */
-    struct resumes *resumes;     /* resume.h */
-    struct session *sessions;    /* all, in a list (session.h) */
-    struct person *people;       /* their users, by name (people.h) */
-    struct authz *authz;         /* authz.h; NULL: there is none */
-    struct node *node;           /* node.h */
-    struct tidings *tidings;     /* tidings.h */
-    struct presence *presence;   /* presence.h */
-    struct signaller *signaller; /* signals.h */
-    struct expiries *expiries;   /* expiry.h */
-    bool draining;               /* the clients are being sent away */
-    bool closed;                 /* and nobody is let in any more */
+    struct catalog *catalog;       /* the one in force; replaced as a whole by a reload */
+    struct wheel *wheel;           /* turned by main.c; its timers are alarms */
+    struct outboxes *outboxes;     /* outbox.h */
+    struct hub *hub;               /* hub.h */
+    struct bus *bus;               /* bus.h */
+    struct resumes *resumes;       /* resume.h */
+    struct recoveries *recoveries; /* recover.h; NULL: no session can be */
+    struct session *sessions;      /* all, in a list (session.h) */
+    struct person *people;         /* their users, by name (people.h) */
+    struct authz *authz;           /* authz.h; NULL: there is none */
+    struct node *node;             /* node.h */
+    struct tidings *tidings;       /* tidings.h */
+    struct presence *presence;     /* presence.h */
+    struct signaller *signaller;   /* signals.h */
+    struct expiries *expiries;     /* expiry.h */
+    bool draining;                 /* the clients are being sent away */
+    bool closed;                   /* and nobody is let in any more */
 };
 
 #endif

@@ -1,5 +1,6 @@
 #include "hub.h"
 #include "mem.h"
+#include "recover.h"
 #include "signals.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct room {
     struct member *members;
     uint32_t count, cap;
     struct place place;
+    struct hub_mark mark;
     uint32_t len;
     char name[];
 };
@@ -128,6 +130,8 @@ enum hub_joined hub_join(struct hub *h, struct session *s, struct span name)
     else if (find_seat(s, room) >= 0)
         return HUB_ALREADY;
     take_seat(s, room);
+    recover_joined(s, name);
+    s->seats[s->seat_count - 1].since = recover_serial(h->gateway);
     h->gateway->metrics.value[M_JOINS]++;
     return joined;
 }
@@ -155,6 +159,7 @@ static void leave(struct hub *h, struct session *s, uint32_t index)
 {
     struct room *room = s->seats[index].room;
     leave_seat(s, index);
+    recover_changed(s);
     h->gateway->metrics.value[M_JOINS]--;
     if (!room->count)
         drop_room(h, room);
@@ -186,8 +191,35 @@ void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
 {
     struct room *room = find_room(h, name);
     int64_t index = room ? find_seat(s, room) : -1;
-    if (index >= 0)
-        room->members[s->seats[index].at].held = held;
+    if (index < 0 || room->members[s->seats[index].at].held == held)
+        return;
+    room->members[s->seats[index].at].held = held;
+    s->seats[index].since = recover_serial(h->gateway);
+    recover_changed(s);
+}
+
+struct hub_mark *hub_mark(struct hub *h, struct span name)
+{
+    struct room *room = find_room(h, name);
+    return room ? &room->mark : NULL;
+}
+
+void hub_set_since(struct hub *h, struct span name, uint64_t serial)
+{
+    const struct room *room = find_room(h, name);
+    for (uint32_t m = 0; m < room->count; m++) {
+        struct session *s = room->members[m].session;
+        s->seats[room->members[m].seat].since = serial;
+        recover_changed(s);
+    }
+}
+
+bool hub_is_held(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->seat_count; i++)
+        if (s->seats[i].room->members[s->seats[i].at].held)
+            return true;
+    return false;
 }
 
 struct place *hub_place(struct hub *h, struct span name)

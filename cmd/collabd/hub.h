@@ -16,8 +16,9 @@ struct room;
 /* The session's side of a membership. */
 struct seat {
     struct room *room;
-    uint32_t at;  /* index in the room's members */
-    bool present; /* presence.c's: it counts the session there */
+    uint32_t at;    /* index in the room's members */
+    bool present;   /* presence.c's: it counts the session there */
+    uint64_t since; /* recover.h's serial number, when the session had all that came before */
 };
 
 /* room_gone: called when the last member left, before the room is freed. */
@@ -48,6 +49,19 @@ void hub_hold(struct hub *h, struct session *s, struct span room, bool held);
 /* The place of the last kept event that was delivered in a room: the bus's to move. NULL: nobody
  * here is in it. */
 struct place *hub_place(struct hub *h, struct span room);
+
+/* Whether marks of a room are kept (recover.h), which is what all of it is for. */
+struct hub_mark {
+    bool wanted, based;
+    int64_t renewed_ms; /* steady */
+};
+struct hub_mark *hub_mark(struct hub *h, struct span room);
+
+/* All who are in the room have what came before this serial number. */
+void hub_set_since(struct hub *h, struct span room, uint64_t serial);
+
+/* Whether the session is held in any room. */
+bool hub_is_held(const struct session *s);
 
 /* An event on its way to some sessions: framed once for each codec in use. All but the event and
  * its text is zero at first. */

@@ -38,7 +38,7 @@ struct candidate {
 
 /* --- in and out --------------------------------------------------------------------------- */
 
-static void join_enter(struct session *s, struct span room)
+void join_enter(struct session *s, struct span room)
 {
     bus_join(s->gateway->bus, s, room);
     presence_enter(s, room, admit_is_free(s, room));

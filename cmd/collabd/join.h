@@ -28,6 +28,9 @@ int join_read_room(const struct room_list *list, struct span *room, struct fault
 typedef void join_done(void *arg);
 void join_own_rooms(struct session *s, join_done *done, void *arg);
 
+/* The session, which may, is in a room from now on. */
+void join_enter(struct session *s, struct span room);
+
 /* Ends a join that the client has no right to any more, and tells it so. Whether it was there. */
 bool join_end(struct session *s, struct span room, const char *why);
 

@@ -17,6 +17,7 @@
 #include "outbox.h"
 #include "plain.h"
 #include "presence.h"
+#include "recover.h"
 #include "reload.h"
 #include "resume.h"
 #include "room.h"
@@ -160,6 +161,7 @@ static void redis_told(void *ctx, const char *why)
 static void flush_outboxes(uv_prepare_t *handle)
 {
     struct gateway *g = handle->data;
+    recover_flush(g);
     outboxes_flush(g->outboxes);
 }
 
@@ -282,6 +284,7 @@ static void set_up_stages(struct collabd *d)
     g->bus = bus_open(g, &d->redis, redis_told, d);
     g->resumes = resumes_new(g);
     bus_hear(g->bus, control_message);
+    g->recoveries = recoveries_new(g);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -305,6 +308,7 @@ static void take_down(struct collabd *d)
     throttle_free(g->throttle);
     bus_close(g->bus);
     resumes_free(g->resumes);
+    recoveries_free(g->recoveries);
     node_free(g->node);
     embedded_stop(d->embedded);
     close_handle((uv_handle_t *)&d->before_block);

@@ -40,7 +40,8 @@ struct codec {
 /* From CODEC_SOCKETIO on, one a namespace. */
 enum { CODEC_PLAIN, CODEC_V1, CODEC_SOCKETIO, CODECS_MAX = 32 };
 
-struct seat; /* hub.h: one room that the session is in */
+struct seat;     /* hub.h: one room that the session is in */
+struct recovery; /* recover.h */
 
 enum { SESSION_ID_CHARS = 16 };
 
@@ -56,6 +57,7 @@ struct session {
     struct account *account;   /* of the user, held; NULL until authenticated */
     struct rate_window window; /* of messages */
     uint32_t refusals;         /* for being over a rate, since a message was not */
+    struct recovery *recovery; /* NULL: it is not kept */
     struct seat *seats;
     uint32_t seat_count, seat_cap;
     uint64_t mark;     /* the hub's: the last delivery that this session was part of */

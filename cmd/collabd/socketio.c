@@ -4,6 +4,8 @@
 #include "eio.h"
 #include "log.h"
 #include "mem.h"
+#include "recover.h"
+#include "restore.h"
 #include "sio.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,6 +19,7 @@ struct namespace
 {
     struct codec codec; /* first, so that a codec is its namespace */
     struct span name;
+    const struct gateway *gateway;
 };
 
 struct socketio {
@@ -28,7 +31,9 @@ struct socketio {
 
 /* One that a client has joined. */
 struct member {
+    struct client *client; /* NULL: it has gone while its session was being restored */
     struct session *session;
+    char *auth; /* while that goes on */
     struct member *next;
 };
 
@@ -130,6 +135,29 @@ struct frame *socketio_ack(const struct session *s, const struct request *r, str
 
 /* --- the codec ------------------------------------------------------------------------------ */
 
+static bool is_signal(const struct catalog *c, const struct event *e)
+{
+    const struct catalog_event *rule = catalog_event(c, e->type);
+    return rule && rule->class == CATALOG_SIGNAL;
+}
+
+/* The last argument: from where a client can go on that comes back. It keeps the last that is a
+ * string, so it must be ours, of whatever event; but a signal may be overtaken, and what it said
+ * then would no longer be so. */
+static void write_offset(const struct codec *k, const struct event *e, struct buf *out)
+{
+    const struct gateway *g = ((const struct namespace *)k)->gateway;
+    if (!recover_is_on(g))
+        return;
+    if (is_signal(g->catalog, e)) {
+        buf_text(out, ",null");
+        return;
+    }
+    buf_text(out, ",\"");
+    recover_offset(g, out);
+    buf_char(out, '"');
+}
+
 static void add_field(struct buf *out, const char *name, struct span text)
 {
     if (text.len)
@@ -156,7 +184,7 @@ static void write_meta(const struct event *e, struct buf *out)
 static struct frame *event_frame(const struct codec *k, const struct catalog *c,
                                  const struct event *e, struct span text)
 {
-    struct buf meta = {0};
+    struct buf more = {0};
     (void)text;
     if (sio_is_reserved(e->type)) {
         log_limited(LOG_KIND_RESERVED, LOG_WARNING,
@@ -165,9 +193,10 @@ static struct frame *event_frame(const struct codec *k, const struct catalog *c,
         return NULL;
     }
     if (c->socketio.meta)
-        write_meta(e, &meta);
-    struct frame *frame = event_packet(k, e->type, e->data, buf_span(&meta));
-    buf_fini(&meta);
+        write_meta(e, &more);
+    write_offset(k, e, &more);
+    struct frame *frame = event_packet(k, e->type, e->data, buf_span(&more));
+    buf_fini(&more);
     return frame;
 }
 
@@ -287,7 +316,7 @@ static const struct namespace *find_namespace(struct socketio *all, struct span 
     struct namespace *nsp = &all->namespaces[i];
     if (i < all->namespace_count)
         return nsp;
-    *nsp = (struct namespace){codec, {span_text(name), name.len}};
+    *nsp = (struct namespace){codec, {span_text(name), name.len}, all->gateway};
     nsp->codec.index = CODEC_SOCKETIO + i;
     all->namespace_count++;
     return nsp;
@@ -302,13 +331,17 @@ static struct member *find_member(const struct client *c, struct span name)
     return NULL;
 }
 
-static void leave(struct client *c, struct member *m)
+/* for_good: the client wants it so, and does not come back for what it had. */
+static void leave(struct client *c, struct member *m, bool for_good)
 {
     LL_DELETE(c->members, m);
+    recover_end(m->session, for_good);
     c->all->app->left(m->session);
     session_ended(m->session);
     session_unref(m->session);
-    free(m);
+    m->client = NULL;
+    if (!m->auth)
+        free(m);
 }
 
 static void set_late(struct client *c)
@@ -344,21 +377,55 @@ static void put_connect_error(struct client *c, struct span name, const char *me
     buf_fini(&text);
 }
 
+static void welcome(struct member *m, struct span auth)
+{
+    const struct codec *k = m->session->codec;
+    const char *pid = recover_pid(m->session);
+    struct buf text = {0};
+    add_head(k, SIO_CONNECT, 0, none, &text);
+    buf_printf(&text, "{\"sid\":\"%s\"", m->session->id);
+    if (pid)
+        buf_printf(&text, ",\"pid\":\"%s\"", pid);
+    buf_char(&text, '}');
+    struct span part = buf_span(&text);
+    put(m->client, frame_text(&part, 1));
+    buf_fini(&text);
+    m->client->all->app->joined(m->session, auth);
+}
+
+/* What it missed has been put already: a client library keeps that until it is welcome. */
+static void restored(void *arg, bool good, struct span pid, struct span offset)
+{
+    struct member *m = arg;
+    char *auth = m->auth;
+    m->auth = NULL;
+    if (!m->client) {
+        free(m);
+    } else {
+        struct span nsp = ((const struct namespace *)m->session->codec)->name;
+        recover_begin(m->session, nsp, good ? pid : none, good ? offset : none);
+        welcome(m, span_of(auth));
+    }
+    free(auth);
+}
+
 static void join(struct client *c, const struct namespace *nsp, struct identity *who,
                  struct span auth)
 {
-    struct buf text = {0};
     struct member *m = mem_zero(sizeof(*m));
+    m->client = c;
     m->session = session_new(gateway_of(c), &nsp->codec, engine_link(c->engine));
     session_identify(m->session, who);
     LL_PREPEND(c->members, m);
     wheel_cancel(&c->late.timer);
-    add_head(&nsp->codec, SIO_CONNECT, 0, none, &text);
-    buf_printf(&text, "{\"sid\":\"%s\"}", m->session->id);
-    struct span part = buf_span(&text);
-    put(c, frame_text(&part, 1));
-    buf_fini(&text);
-    c->all->app->joined(m->session, auth);
+    m->auth = span_text(auth);
+    if (restore(m->session, nsp->name, auth, restored, m))
+        return;
+    free(m->auth);
+    m->auth = NULL;
+    if (recover_is_on(gateway_of(c)))
+        recover_begin(m->session, nsp->name, none, none);
+    welcome(m, auth);
 }
 
 static void put_too_often(struct client *c, struct span name, int64_t wait_ms)
@@ -415,10 +482,12 @@ static void take_packet(struct client *c, const struct sio_packet *p)
         connect_to(c, p);
     else if (!m || p->type == SIO_CONNECT_ERROR)
         violate(c, "a packet for a namespace that was not joined, or of a server's type");
+    else if (m->auth)
+        violate(c, "a packet before the answer to CONNECT");
     else if (p->type == SIO_EVENT || p->type == SIO_BINARY_EVENT)
         take_event(c, m->session, p);
     else if (p->type == SIO_DISCONNECT)
-        leave(c, m);
+        leave(c, m, true);
     if (!c->members && !wheel_is_set(&c->late.timer))
         set_late(c);
 }
@@ -522,7 +591,7 @@ static void closed(void *user)
 {
     struct client *c = user;
     while (c->members)
-        leave(c, c->members);
+        leave(c, c->members, false);
     wheel_cancel(&c->late.timer);
     drop_parts(c);
     free(c);
