@@ -105,6 +105,21 @@ start_collabd()
     load_args=(--url "$(ready_url collabd)/ws" --token-file "$scratch/token")
 }
 
+# With clients of Socket.IO, which join the one room by themselves: collab-bench has one message for
+# its hello. It answers no ping, for which it has 45 s.
+start_collabd_socketio()
+{
+    local url
+    echo '{"rooms":{"*":{},"bench:{id}":{"join":"any","auto":true}},"events":{"*":{}}}' \
+        >"$scratch/catalog.json"
+    COLLAB_CATALOG=$scratch/catalog.json start_collabd
+    "$BUILD/bin/collab-token" sign --key-file "$scratch/key" --user bench --room bench:0 \
+        >"$scratch/token"
+    url=${load_args[1]%/ws}
+    load_args=(--url "$url/socket.io/?EIO=4&transport=websocket" --token-file "$scratch/token"
+        --subscribe 40 --subscribed connection.ack)
+}
+
 start_bare()
 {
     start bare "$server_cpu" "$BUILD/bench/bare" "$redis_port"
@@ -135,6 +150,11 @@ loads=(
     "1 room of 200, 1 KiB, window 64|-c 200 -m 1 -s 1k -w 64|deliveries_per_cpu_second"
     "1 room of 500, 100 events/s|-c 500 -m 1 -r 100|p50 cpu_percent"
     "5,000 idle in 1,000 rooms|-c 5000 -m 1000 -d 0|memory_bytes_each cpu_us_each"
+)
+
+socketio_loads=(
+    "Socket.IO: 1 room of 1,000|-c 1000 -m 1 -w 64|deliveries_per_cpu_second"
+    "Socket.IO: 1,000 idle in 1 room|-c 1000 -m 1 -d 0|memory_bytes_each cpu_us_each"
 )
 
 # Runs a load against a server started for it; sets report to what came out.
