@@ -184,7 +184,8 @@ start_embedded() # NAME [OPTION]...
 {
     unset COLLAB_REDIS
     export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
-    mkdir -m 700 "$XDG_RUNTIME_DIR"
+    mkdir -p "$XDG_RUNTIME_DIR"
+    chmod 700 "$XDG_RUNTIME_DIR"
     REDIS_SOCKET=$XDG_RUNTIME_DIR/collab/redis.sock
     start_node "$@"
 }

@@ -418,7 +418,7 @@ dialogues()
 # A gateway whose catalog renames nothing.
 start_plain_collabd() # [OPTION]...
 {
-    echo '{"name":"plain","rooms":{"*":{}},"events":{"*":{"class":"live"}}}' >plain.json
+    echo '{"name":"plain","rooms":{"*":{}},"events":{"*":{}}}' >plain.json
     start_collabd --catalog plain.json "$@"
 }
 

@@ -125,16 +125,6 @@ struct identity *auth_check_client(struct gateway *g, struct account *address, s
     return NULL;
 }
 
-/* Takes what stands before the next separator off the front of a list. */
-static struct span take_item(struct span *list, char separator)
-{
-    const char *end = memchr(list->at, separator, list->len);
-    struct span item = {list->at, end ? (size_t)(end - list->at) : list->len};
-    size_t taken = item.len + (end ? 1 : 0);
-    *list = (struct span){list->at + taken, list->len - taken};
-    return item;
-}
-
 static struct span without(struct span s, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -155,9 +145,7 @@ static struct span in_header(struct span value)
 static struct span in_protocols(struct span protocols)
 {
     while (protocols.len) {
-        struct span item = take_item(&protocols, ',');
-        while (item.len && item.at[0] == ' ')
-            item = without(item, " ");
+        struct span item = web_item(&protocols);
         if (span_starts(item, PROTOCOL_BEARER))
             return without(item, PROTOCOL_BEARER);
     }

@@ -23,18 +23,27 @@ struct span web_query(struct span query, const char *name)
     return (struct span){0};
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct span web_item(struct span *list)
+{
+    const char *end = memchr(list->at, ',', list->len);
+    struct span item = {list->at, end ? (size_t)(end - list->at) : list->len};
+    span_drop(list, item.len + (end ? 1 : 0));
+    while (item.len && is_blank(item.at[0]))
+        span_drop(&item, 1);
+    while (item.len && is_blank(item.at[item.len - 1]))
+        item.len--;
+    return item;
+}
+
 bool web_lists(struct span list, const char *wanted)
 {
-    while (list.len) {
-        const char *comma = memchr(list.at, ',', list.len);
-        size_t len = comma ? (size_t)(comma - list.at) : list.len;
-        struct span item = {list.at, len};
-        while (item.len && item.at[0] == ' ')
-            item = (struct span){item.at + 1, item.len - 1};
-        if (span_is(item, wanted))
+    while (list.len)
+        if (span_is(web_item(&list), wanted))
             return true;
-        len += comma ? 1 : 0;
-        list = (struct span){list.at + len, list.len - len};
-    }
     return false;
 }

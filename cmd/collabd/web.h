@@ -74,7 +74,10 @@ struct web_route {
     void *ctx;
 };
 
-/* Whether a header's list, split at commas, has that item. */
+/* Takes the next item off a header's list, which commas separate, without the blanks around it. */
+struct span web_item(struct span *list);
+
+/* Whether such a list has that item. */
 bool web_lists(struct span list, const char *wanted);
 
 /* The value that a query gives a name, as it stands there; empty when it gives none. */
