@@ -266,3 +266,13 @@ refused_upgrade() # QUERY
     ask "$poll" -H 'Origin: https://any'
     grep -qx 'Access-Control-Allow-Origin: https://any' <<<"$headers"
 }
+
+# --- browsers ---
+
+# Debian's chromium, from tests/deps; elsewhere it may have another name.
+@test "a browser connects, polls, upgrades and comes back" {
+    CHROMIUM=$(command -v chromium chromium-browser google-chrome | head -n 1)
+    export CHROMIUM
+    [ -n "$CHROMIUM" ] || skip 'no chromium'
+    node --test "$CLIENTS/socketio-browser.test.mjs"
+}
