@@ -16,12 +16,11 @@ bool auth_is_development(const struct gateway *g);
  * to be checked: so much of it is left, 0 for none. */
 struct identity *auth_check(struct gateway *g, struct account *address, struct span token,
                             struct fault *f);
+int64_t auth_wait_ms(const struct gateway *g, const struct account *address);
 
 /* The same of a client's, which must have the claims that the catalog wants too. */
 struct identity *auth_check_client(struct gateway *g, struct account *address, struct span token,
                                    struct fault *f);
-
-int64_t auth_wait_ms(const struct gateway *g, const struct account *address);
 
 /* Says that it is not, in words, and counts that. */
 int auth_too_often(struct gateway *g, int64_t wait_ms, struct fault *f);
