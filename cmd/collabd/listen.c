@@ -238,7 +238,7 @@ static struct port *open_port(struct listener *l, const char *text, struct fault
 
 static void write_address(int fd, struct buf *out)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t len = sizeof(a);
     char host[INET6_ADDRSTRLEN];
     getsockname(fd, (struct sockaddr *)&a, &len);

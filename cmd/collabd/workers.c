@@ -5,6 +5,7 @@
 #include "log.h"
 #include "mem.h"
 #include "notify.h"
+#include "num.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,21 +56,31 @@ static void name_node(struct settings *set)
     replace_text(&set->node, name.at);
 }
 
+/* 0: there is none. */
+static int64_t read_number(const char *variable)
+{
+    const char *text = getenv(variable);
+    int64_t number;
+    struct fault f;
+    return text && num_parse(span_of(text), 1, INT32_MAX, &number, &f) == 0 ? number : 0;
+}
+
 void worker_settle(struct settings *set)
 {
-    const char *number = getenv(NUMBER), *redis = getenv(REDIS), *parent = getenv(PARENT);
-    if (!number || !parent)
+    const char *redis = getenv(REDIS), *listen = getenv(LISTEN);
+    int64_t number = read_number(NUMBER), parent = read_number(PARENT);
+    if (!number || !parent || !listen)
         return;
-    set->worker = atoi(number);
+    set->worker = (int)number;
     set->reuse_port = true;
-    replace_list(&set->listen, getenv(LISTEN));
+    replace_list(&set->listen, listen);
     if (redis)
         replace_text(&set->redis, mem_text(redis));
     name_node(set);
     /* It was started by another name, which is right even after an upgrade of the file. */
     prctl(PR_SET_NAME, "collabd");
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != atoi(parent))
+    if (getppid() != parent)
         exit(STATUS_NO);
 }
 
