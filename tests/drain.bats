@@ -18,6 +18,7 @@ teardown_file()
 setup()
 {
     ERR=$BATS_TEST_TMPDIR/collabd.err
+    cd "$BATS_TEST_TMPDIR" || return
     start_player
 }
 
