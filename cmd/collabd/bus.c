@@ -2,9 +2,9 @@
 #include "clock.h"
 #include "follow.h"
 #include "hub.h"
+#include "keeper.h"
 #include "log.h"
 #include "mem.h"
-#include "recover.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +72,7 @@ static void end_known(void *arg, enum store_result result, const struct store_pa
     if (at && is_unplaced(at))
         *at = page->count ? page->entries[0].place : store_beginning;
     if (at) {
-        recover_placed(b->gateway, page->room, *at);
+        b->gateway->keeper->placed(b->gateway, page->room, *at);
         store_listen(b->store, &page->room, 1);
     }
     if (result == STORE_REFUSED)
@@ -145,7 +145,7 @@ static void store_came_up(void *ctx)
     b->was_up = true;
     store_listen_channel(b->store, STORE_CONTROL);
     hub_rooms(b->gateway->hub, listen_again, b);
-    recover_again(b->gateway);
+    b->gateway->keeper->again(b->gateway);
     store_settle(b->store, listened_again, b);
     b->told(b->ctx, NULL);
 }
@@ -208,7 +208,7 @@ static void deliver(void *ctx, struct span room, const struct event *e, struct s
     struct place at;
     copy.room = room;
     if (place_parse(e->id, &at) == 0)
-        recover_delivering(b->gateway, room, at);
+        b->gateway->keeper->delivering(b->gateway, room, at);
     hub_deliver(b->gateway->hub, room, &copy, text);
 }
 

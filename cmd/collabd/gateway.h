@@ -40,6 +40,7 @@ struct gateway {
     struct node *node;             /* node.h */
     struct tidings *tidings;       /* tidings.h */
     struct presence *presence;     /* presence.h */
+    const struct keeper *keeper;   /* keeper.h */
     struct signaller *signaller;   /* signals.h */
     struct expiries *expiries;     /* expiry.h */
     bool draining;                 /* the clients are being sent away */

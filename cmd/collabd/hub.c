@@ -1,6 +1,6 @@
 #include "hub.h"
+#include "keeper.h"
 #include "mem.h"
-#include "recover.h"
 #include "signals.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -47,6 +47,11 @@ void hub_free(struct hub *h)
     assert(!h->rooms);
     buf_fini(&h->signal);
     free(h);
+}
+
+static const struct keeper *keeper_of(const struct hub *h)
+{
+    return h->gateway->keeper;
 }
 
 static struct room *find_room(const struct hub *h, struct span name)
@@ -130,8 +135,8 @@ enum hub_joined hub_join(struct hub *h, struct session *s, struct span name)
     else if (find_seat(s, room) >= 0)
         return HUB_ALREADY;
     take_seat(s, room);
-    recover_joined(s, name);
-    s->seats[s->seat_count - 1].since = recover_serial(h->gateway);
+    keeper_of(h)->joined(s, name);
+    s->seats[s->seat_count - 1].since = keeper_of(h)->serial(h->gateway);
     h->gateway->metrics.value[M_JOINS]++;
     return joined;
 }
@@ -159,7 +164,7 @@ static void leave(struct hub *h, struct session *s, uint32_t index)
 {
     struct room *room = s->seats[index].room;
     leave_seat(s, index);
-    recover_changed(s);
+    keeper_of(h)->changed(s);
     h->gateway->metrics.value[M_JOINS]--;
     if (!room->count)
         drop_room(h, room);
@@ -194,8 +199,8 @@ void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
     if (index < 0 || room->members[s->seats[index].at].held == held)
         return;
     room->members[s->seats[index].at].held = held;
-    s->seats[index].since = recover_serial(h->gateway);
-    recover_changed(s);
+    s->seats[index].since = keeper_of(h)->serial(h->gateway);
+    keeper_of(h)->changed(s);
 }
 
 struct hub_mark *hub_mark(struct hub *h, struct span name)
@@ -210,7 +215,7 @@ void hub_set_since(struct hub *h, struct span name, uint64_t serial)
     for (uint32_t m = 0; m < room->count; m++) {
         struct session *s = room->members[m].session;
         s->seats[room->members[m].seat].since = serial;
-        recover_changed(s);
+        keeper_of(h)->changed(s);
     }
 }
 

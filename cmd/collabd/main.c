@@ -254,6 +254,7 @@ static void set_up_stages(struct collabd *d)
     g->loop = &d->loop;
     g->wheel = wheel_new(WHEEL_TICK_MS, clock_steady_ms(), ring_alarm, NULL);
     g->outboxes = outboxes_new(&g->metrics, link_send);
+    g->keeper = &recover_keeper;
     g->hub = hub_new(g, bus_room_gone, g);
     g->node = node_new(g);
     g->throttle = throttle_new(g);

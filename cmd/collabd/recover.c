@@ -53,7 +53,7 @@ bool recover_is_on(const struct gateway *g)
     return false;
 }
 
-uint64_t recover_serial(const struct gateway *g)
+static uint64_t recover_serial(const struct gateway *g)
 {
     return g->recoveries ? g->recoveries->serial : 0;
 }
@@ -87,7 +87,7 @@ static void put_mark(struct recoveries *all, struct span room, struct place at)
     renew_marks(all, room);
 }
 
-void recover_placed(struct gateway *g, struct span room, struct place at)
+static void recover_placed(struct gateway *g, struct span room, struct place at)
 {
     struct hub_mark *mark = g->recoveries ? hub_mark(g->hub, room) : NULL;
     if (!mark || !mark->wanted || mark->based || place_compare(at, follow_anywhere) == 0)
@@ -98,7 +98,7 @@ void recover_placed(struct gateway *g, struct span room, struct place at)
     hub_set_since(g->hub, room, g->recoveries->serial);
 }
 
-void recover_delivering(struct gateway *g, struct span room, struct place at)
+static void recover_delivering(struct gateway *g, struct span room, struct place at)
 {
     const struct hub_mark *mark = g->recoveries ? hub_mark(g->hub, room) : NULL;
     if (mark && mark->based)
@@ -152,7 +152,7 @@ void recover_flush(struct gateway *g)
     }
 }
 
-void recover_changed(struct session *s)
+static void recover_changed(struct session *s)
 {
     struct recovery *r = s->recovery;
     if (!r || r->changed)
@@ -161,7 +161,7 @@ void recover_changed(struct session *s)
     DL_APPEND(s->gateway->recoveries->changed, r);
 }
 
-void recover_joined(struct session *s, struct span room)
+static void recover_joined(struct session *s, struct span room)
 {
     struct gateway *g = s->gateway;
     if (!s->recovery)
@@ -182,7 +182,7 @@ static void mark_again(void *arg, struct span room, uint32_t members)
     put_mark(g->recoveries, room, *hub_place(g->hub, room));
 }
 
-void recover_again(struct gateway *g)
+static void recover_again(struct gateway *g)
 {
     struct session *s;
     if (!g->recoveries)
@@ -253,3 +253,12 @@ void recover_end(struct session *s, bool for_good)
     free(r->came);
     free(r);
 }
+
+const struct keeper recover_keeper = {
+    .joined = recover_joined,
+    .changed = recover_changed,
+    .serial = recover_serial,
+    .placed = recover_placed,
+    .delivering = recover_delivering,
+    .again = recover_again,
+};

@@ -12,7 +12,7 @@
 #ifndef RECOVER_H
 #define RECOVER_H
 
-#include "place.h"
+#include "keeper.h"
 #include "session.h"
 
 enum { RECOVER_PID_CHARS = 32, RECOVER_RUN_CHARS = 16, RECOVER_MS = 120000 };
@@ -25,7 +25,6 @@ bool recover_is_on(const struct gateway *g);
 
 /* Appends the offset of now. */
 void recover_offset(const struct gateway *g, struct buf *out);
-uint64_t recover_serial(const struct gateway *g);
 
 /* Begins to keep the session. nsp: what its client calls the place; outlives it. pid, offset: what
  * it came back with; empty: it is new. */
@@ -37,16 +36,8 @@ const char *recover_pid(const struct session *s);
 /* It is over here; or for good. Called before it leaves its rooms. */
 void recover_end(struct session *s, bool for_good);
 
-/* A session has joined a room, left it, or is held there or no more. */
-void recover_joined(struct session *s, struct span room);
-void recover_changed(struct session *s);
-
-/* Where this node stands in a room is known by now; a kept event is about to be delivered. */
-void recover_placed(struct gateway *g, struct span room, struct place at);
-void recover_delivering(struct gateway *g, struct span room, struct place at);
-
-/* Redis is back, and may have forgotten. */
-void recover_again(struct gateway *g);
+/* What hub and bus tell it. */
+extern const struct keeper recover_keeper;
 
 /* Writes what has changed, before anything is sent to clients. */
 void recover_flush(struct gateway *g);

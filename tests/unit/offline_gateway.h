@@ -223,12 +223,12 @@ static inline void client_say(struct client *c, struct span message)
 /* Takes the next frame that was sent; false when there is none. */
 static inline bool client_next(struct client *c, struct ws_frame *frame)
 {
-    struct span rest = {c->sent.at + c->read, c->sent.len - c->read};
     size_t missing;
     struct fault f;
 
-    if (rest.len == 0)
+    if (c->read == c->sent.len)
         return false;
+    struct span rest = {c->sent.at + c->read, c->sent.len - c->read};
     ssize_t n = ws_frame_parse(rest, frame, &missing, &f);
     assert(n > 0 && frame->final);
     c->read += (size_t)n;
