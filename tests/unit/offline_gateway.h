@@ -145,7 +145,7 @@ struct client {
     struct buf sent; /* frames */
     size_t read;     /* of it: what the test has looked at */
     int writes;
-    bool blocked;    /* takes nothing */
+    bool blocked; /* takes nothing */
     bool told_to_go;
 };
 
