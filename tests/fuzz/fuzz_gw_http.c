@@ -6,7 +6,7 @@
 #include "mem.h"
 #include <sys/socket.h>
 
-enum { TURNS_MAX = 1000, INPUT_BYTES_MAX = 65536 };
+enum { TURNS = 4, TURNS_MAX = 1000, INPUT_BYTES_MAX = 65536 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,22 +46,18 @@ static bool is_idle(void)
     return https_count(https) == 0 && offline.gateway.metrics.value[M_CONNECTIONS] == 0;
 }
 
-static void turn(void)
-{
-    outboxes_flush(offline.gateway.outboxes);
-    uv_run(offline.gateway.loop, UV_RUN_NOWAIT);
-}
-
-/* Takes what is answered, until that is all or the turns are over. */
-static void read_answer(int fd, struct buf *answer)
+/* Some turns of the loop, until nothing is open any more; what is answered meanwhile is taken. */
+static void turn(int times, int fd, struct buf *answer)
 {
     char bytes[65536];
+    ssize_t n = 0;
 
-    for (int i = 0; i < TURNS_MAX && !is_idle(); i++) {
-        ssize_t n = read(fd, bytes, sizeof(bytes));
+    for (int i = 0; i < times && (!is_idle() || n > 0); i++) {
+        outboxes_flush(offline.gateway.outboxes);
+        uv_run(offline.gateway.loop, UV_RUN_NOWAIT);
+        n = read(fd, bytes, sizeof(bytes));
         if (n > 0)
             buf_add(answer, bytes, (size_t)n);
-        turn();
     }
 }
 
@@ -76,11 +72,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size = INPUT_BYTES_MAX;
     ssize_t n = write(fd, data, size);
     assert(n == (ssize_t)size);
+    turn(TURNS, fd, &answer);
     shutdown(fd, SHUT_WR);
-    read_answer(fd, &answer);
+    turn(TURNS_MAX, fd, &answer);
     close(fd);
-    for (int i = 0; i < TURNS_MAX && !is_idle(); i++)
-        turn();
     assert(is_idle());
     assert(answer.len == 0 || span_starts(buf_span(&answer), "HTTP/1.1 "));
     buf_fini(&answer);

@@ -89,6 +89,7 @@ static inline void offline_open(struct offline *o, const char *catalog)
     g->loop = &o->loop;
     g->wheel = wheel_new(50, clock_steady_ms(), offline_ring, NULL);
     g->outboxes = outboxes_new(&g->metrics, link_send);
+    g->keeper = &recover_keeper;
     g->hub = hub_new(g, bus_room_gone, g);
     g->node = node_new(g);
     g->throttle = throttle_new(g);
