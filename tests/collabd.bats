@@ -333,3 +333,29 @@ ends_by() # SIGNAL
     [ "$status" -eq 0 ]
     hear bob 'close 1012 the gateway restarts'
 }
+
+@test "valgrind finds nothing in a short life" {
+    # A sanitizer finds it as well, and does not go together with valgrind.
+    local under=(valgrind --quiet --error-exitcode=99 --leak-check=full)
+    if ldd "$(command -v collabd)" | grep -q libasan; then under=(); fi
+    start_player
+    start collabd "${under[@]}" collabd --port 0 --key-file "$(key_file)" --node n1
+    wait_for_line "$OUT" 'ready '
+    GATEWAY=$(sed 's,^ready http://,,' "$OUT")
+    enter ann a:1 a:2
+    enter bob a:1
+    say ann '{"type":"publish","data":{"type":"x","rooms":["a:1","a:2"]}}'
+    hear bob '{"type":"x","room":"a:1","rooms":["a:1","a:2"],"user":"ann","time":"NOW","data":null}'
+    curl -sS "http://$GATEWAY/api/v1/events?token=$(token '{"sub":"ci","publish":["a:1"]}')" \
+        -d $'{"type":"y","room":"a:1"}\nnonsense'
+    hear bob '{"type":"y","room":"a:1","user":"ci","time":"NOW","data":null}'
+    tell eve connect "ws://$GATEWAY/ws?token=nonsense"
+    wait_for_line "$BATS_TEST_TMPDIR/eve.heard" 'close 1008'
+    answers '404 Not Found' 'no WebSocket is here' "$(handshake /nowhere)"
+    answers '400 Bad Request' 'Host: missing' 'GET / HTTP/1.1\r\n\r\n'
+    say bob nonsense
+    tell bob close
+    stop collabd
+    [ "$status" -eq 0 ]
+    lacks '==' "$ERR"
+}

@@ -51,6 +51,7 @@ start() # NAME COMMAND...
     local file
     file=$(here)/$1
     shift
+    : >"$file.out" # here, so that nobody takes what one before it printed for this one's
     "$@" >"$file.out" 2>"$file.err" 3>&- &
     echo $! >"$file.pid"
 }

@@ -48,12 +48,19 @@ static char *without_time(struct span text)
     return plain;
 }
 
-static void hear(struct client *c, const char *message)
+static struct ws_frame next(struct client *c)
 {
-    struct ws_frame frame;
+    struct ws_frame frame = {.payload = span_of("  ")};
 
     outboxes_flush(offline.gateway.outboxes);
     assert_true(client_next(c, &frame));
+    return frame;
+}
+
+static void hear(struct client *c, const char *message)
+{
+    struct ws_frame frame = next(c);
+
     assert_int_equal(frame.opcode, WS_TEXT);
     char *heard = without_time(frame.payload);
     assert_string_equal(heard, message);
@@ -62,14 +69,13 @@ static void hear(struct client *c, const char *message)
 
 static void hear_close(struct client *c, int code, const char *reason)
 {
-    struct ws_frame frame;
+    struct ws_frame frame = next(c);
+    struct span text = frame.payload;
 
-    outboxes_flush(offline.gateway.outboxes);
-    assert_true(client_next(c, &frame));
     assert_int_equal(frame.opcode, WS_CLOSE);
-    assert_int_equal((unsigned char)frame.payload.at[0] << 8 | (unsigned char)frame.payload.at[1],
-                     code);
-    assert_true(span_is((struct span){frame.payload.at + 2, frame.payload.len - 2}, reason));
+    assert_int_equal((unsigned char)text.at[0] << 8 | (unsigned char)text.at[1], code);
+    span_drop(&text, 2);
+    assert_true(span_is(text, reason));
     assert_true(c->told_to_go);
 }
 
@@ -83,11 +89,8 @@ static void hear_nothing(struct client *c)
 
 static void enter(struct client *c)
 {
-    struct ws_frame frame;
-
     client_enter(c, &offline, ALL, PROTOCOL_NAME);
-    outboxes_flush(offline.gateway.outboxes);
-    assert_true(client_next(c, &frame));
+    next(c);
 }
 
 static void who_brings_a_token_is_welcome(void **state)
@@ -156,8 +159,7 @@ static void members_get_events_and_their_sender_an_answer(void **state)
              "{\"type\":\"published\",\"data\":{\"rooms\":[\"a:1\"],%s},\"ref\":\"r\"}", WHY);
     hear(&ann, reply);
 
-    struct ws_frame frame;
-    assert_true(client_next(&bob, &frame));
+    struct ws_frame frame = next(&bob);
     assert_true(span_starts(frame.payload,
                             "{\"type\":\"x\",\"room\":\"a:1\",\"user\":\"ann\",\"time\":\"20"));
     assert_non_null(memmem(frame.payload.at, frame.payload.len, "\"data\":[1.0,\"\\u00e9\"]}", 22));
@@ -172,16 +174,13 @@ static void who_asks_for_the_protocol_has_its_names_and_others_the_catalogs(void
         "{\"rooms\":{\"*\":{}},\"events\":{\"*\":{\"class\":\"live\"}},"
         "\"envelope\":{\"type\":\"t\",\"data\":\"d\",\"ref\":\"r\",\"room\":\"in\",\"time\":null},"
         "\"notices\":{\"error\":\"oops\"}}";
-    struct ws_frame frame;
 
     (void)state;
     offline_close(&offline);
     offline_open(&offline, renamed);
     enter(&ann);
     client_enter(&bob, &offline, ALL, "");
-    outboxes_flush(offline.gateway.outboxes);
-    client_next(&bob, &frame);
-    assert_true(span_starts(frame.payload, "{\"t\":\"connection.ack\",\"d\":{"));
+    assert_true(span_starts(next(&bob).payload, "{\"t\":\"connection.ack\",\"d\":{"));
     say(&bob, "{\"t\":\"ping\",\"r\":1}");
     hear(&bob, "{\"t\":\"pong\",\"r\":1}");
     say(&bob, "{\"type\":\"ping\"}");
