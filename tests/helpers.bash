@@ -51,7 +51,9 @@ start() # NAME COMMAND...
     local file
     file=$(here)/$1
     shift
-    : >"$file.out" # here, so that nobody takes what one before it printed for this one's
+    # Emptied here already, so that nobody takes for this one's what one before it printed.
+    : >"$file.out"
+    : >"$file.err"
     "$@" >"$file.out" 2>"$file.err" 3>&- &
     echo $! >"$file.pid"
 }
