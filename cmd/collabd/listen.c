@@ -240,7 +240,7 @@ static void write_address(int fd, struct buf *out)
 {
     struct sockaddr_storage a = {0};
     socklen_t len = sizeof(a);
-    char host[INET6_ADDRSTRLEN];
+    char host[INET6_ADDRSTRLEN] = "";
     getsockname(fd, (struct sockaddr *)&a, &len);
     uv_ip_name((struct sockaddr *)&a, host, sizeof(host));
     if (a.ss_family == AF_INET6)
