@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REFUSALS_TOLD_MAX = 100 };
+
 static const char TYPE_JSON[] = "application/json";
 
 /* --- answers ------------------------------------------------------------------------------ */
@@ -140,6 +142,7 @@ struct batch {
     struct json *receipts; /* {"line","ids","version"}; NULL: nothing was kept */
     int outstanding;       /* one for each event under way, one for the reading */
     int accepted;
+    int told;   /* how many are in refused */
     int status; /* when nothing was accepted: of the first that was refused */
     bool local; /* some were delivered on this node alone */
 };
@@ -150,16 +153,20 @@ struct posted {
     bool kept;
 };
 
+/* Each is told, but for those of a body that is no events at all. */
 static void batch_refuse(struct batch *b, int line, int status, enum error_code code,
                          const char *message)
 {
+    if (!b->status)
+        b->status = status;
+    if (b->told == REFUSALS_TOLD_MAX)
+        return;
+    b->told++;
     struct json *one = json_new_object();
     json_add_number(one, "line", line);
     json_add_text(one, "code", error_name(code));
     json_add_text(one, "message", message);
     json_push(b->refused, one);
-    if (!b->status)
-        b->status = status;
 }
 
 static void batch_unref(struct batch *b)

@@ -50,7 +50,7 @@ static void grow(struct outbox *box)
 
 bool outbox_put(struct outboxes *all, struct outbox *box, struct frame *frame, int64_t bytes_max)
 {
-    if ((int64_t)box->bytes + frame->len > bytes_max) {
+    if (box->count && (int64_t)box->bytes + frame->len > bytes_max) {
         frame_unref(frame);
         return false;
     }

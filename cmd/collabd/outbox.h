@@ -31,7 +31,7 @@ struct outboxes *outboxes_new(struct metrics *metrics, outbox_send *send);
 void outboxes_free(struct outboxes *all);
 
 /* Takes over one reference to the frame. When that would be more than bytes_max, the frame is
- * dropped and false returned. */
+ * dropped and false returned; but an empty outbox takes any one frame, however large. */
 bool outbox_put(struct outboxes *all, struct outbox *box, struct frame *frame, int64_t bytes_max);
 
 /* Has it flushed before the loop next blocks. */

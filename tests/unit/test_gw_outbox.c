@@ -131,6 +131,15 @@ static void test_over_the_bound_a_frame_is_dropped(void **state)
     assert_true(outbox_put(all, &boxes[0], frame_of("1"), 10));
 }
 
+static void test_an_empty_outbox_takes_any_one_frame(void **state)
+{
+    (void)state;
+    assert_true(outbox_put(all, &boxes[0], frame_of("123456789012"), 10));
+    assert_false(outbox_put(all, &boxes[0], frame_of("1"), 10));
+    outboxes_flush(all);
+    assert_sent(0, "123456789012");
+}
+
 static void test_large_backlogs_leave_in_portions(void **state)
 {
     (void)state;
@@ -165,9 +174,10 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_one_write_a_turn_in_order),        T(test_the_same_frames_are_gathered_once),
-        T(test_a_blocked_link_keeps_its_frames),  T(test_over_the_bound_a_frame_is_dropped),
-        T(test_large_backlogs_leave_in_portions), T(test_what_is_waiting_can_be_given_up),
+        T(test_one_write_a_turn_in_order),           T(test_the_same_frames_are_gathered_once),
+        T(test_a_blocked_link_keeps_its_frames),     T(test_over_the_bound_a_frame_is_dropped),
+        T(test_an_empty_outbox_takes_any_one_frame), T(test_large_backlogs_leave_in_portions),
+        T(test_what_is_waiting_can_be_given_up),
     };
     return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
 }
