@@ -151,10 +151,19 @@ int bookmark_load(struct bookmark *b, const char *path, int output, struct fault
     return result;
 }
 
+/* A file open for appending is written at its end, where a process that wrote nothing to it yet
+ * does not stand. */
+static off_t position(int output)
+{
+    int flags = fcntl(output, F_GETFL);
+
+    return lseek(output, 0, flags >= 0 && flags & O_APPEND ? SEEK_END : SEEK_CUR);
+}
+
 static void write_output(struct buf *out, int output)
 {
     struct stat st;
-    off_t at = lseek(output, 0, SEEK_CUR);
+    off_t at = position(output);
 
     if (fstat(output, &st) != 0 || !S_ISREG(st.st_mode) || at < 0)
         return;

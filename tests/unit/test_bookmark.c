@@ -107,6 +107,23 @@ static void output_after_the_last_save_is_cut_off(void **state)
     bookmark_free(b);
 }
 
+static void output_appended_to_stays_though_this_run_wrote_nothing(void **state)
+{
+    struct bookmark *b = bookmark_new();
+    struct fault f;
+    int out = open(out_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+    (void)state;
+    assert_int_equal(write(out, "one\n", 4), 4);
+    close(out);
+    out = open(out_path, O_WRONLY | O_APPEND);
+    save(b, out);
+    assert_int_equal(bookmark_load(b, path, out, &f), 1);
+    assert_int_equal(lseek(out, 0, SEEK_END), 4);
+    close(out);
+    bookmark_free(b);
+}
+
 static void a_file_of_another_kind_is_refused(void **state)
 {
     static const char *const bad[] = {"", "{}", "{\"rooms\":{\"a:1\":5}}",
@@ -135,6 +152,7 @@ int main(void)
         TRIAL(places_are_found_again),
         TRIAL(no_place_at_all_is_a_state_too),
         TRIAL(output_after_the_last_save_is_cut_off),
+        TRIAL(output_appended_to_stays_though_this_run_wrote_nothing),
         TRIAL(a_file_of_another_kind_is_refused),
     };
 
