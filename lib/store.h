@@ -12,6 +12,16 @@
  * gateways answer to us. */
 enum store_channel { STORE_CONTROL, STORE_PRESENCE, STORE_ANSWER };
 
+/* Channels of servers of Socket.IO on the same Redis, as @socket.io/redis-adapter names them: for
+ * events, for requests, for the answers to those. */
+enum store_adapter_channel { STORE_BROADCAST, STORE_REQUEST, STORE_RESPONSE };
+struct store_adapter {
+    enum store_adapter_channel channel;
+    struct span prefix; /* the adapter's key */
+    struct span nsp;    /* the namespace, with its slash */
+    struct span room;   /* the one room that an event is for; empty: the message says */
+};
+
 struct store_hooks {
     void (*up)(void *ctx); /* Redis answers both ways; nothing is listened to any more: renew it */
     void (*down)(void *ctx, const char *why); /* or the first attempt failed; once until `up` */
@@ -19,6 +29,8 @@ struct store_hooks {
     void (*event)(void *ctx, struct span room, struct span text);
     /* What came on a channel that is listened to; nothing was checked. May be NULL. */
     void (*message)(void *ctx, enum store_channel channel, struct span text);
+    /* What came from servers of Socket.IO, if those are listened to; nothing was checked. */
+    void (*adapter)(void *ctx, const struct store_adapter *from, struct span message);
 };
 
 struct store;
@@ -146,6 +158,14 @@ void store_probe(struct store *s, int interval_ms);
 typedef void store_sent(void *arg, enum store_result result, int64_t nodes, const char *why);
 void store_control(struct store *s, struct span order, store_sent *sent, void *arg);
 void store_answer(struct store *s, struct span channel, struct span text);
+
+/* Starts to listen to the events and requests of a prefix and namespace, which last until the
+ * store is closed. Like rooms they are to be renewed at `up`. */
+void store_adapter_listen(struct store *s, struct span prefix, struct span nsp);
+
+/* done may be NULL. */
+void store_adapter_publish(struct store *s, const struct store_adapter *to, struct span message,
+                           store_done *done, void *arg);
 
 /* Bytes of what was published and is not yet answered, for flow control. */
 size_t store_backlog(const struct store *s);

@@ -37,10 +37,16 @@
 #define TOLD_COUNT_KEY   "collab:told-count:"
 #define TOLD_VIEWING_KEY "collab:told-viewing:"
 
+/* Channels of Socket.IO's adapter begin with a prefix, one of these, and the namespace. */
+#define ADAPTER_BROADCAST "#"
+#define ADAPTER_REQUEST   "-request#"
+#define ADAPTER_RESPONSE  "-response#"
+
 enum { STORE_PROBE_CHARS = 16, STORE_SERVER_CHARS = 40 };
 
 struct ask;
 struct pattern;
+struct adapter;
 
 struct store {
     struct redis *redis;
@@ -57,6 +63,7 @@ struct store {
     char *refusal;       /* of what was asked for since the last settling; NULL: none */
     bool refusal_is_old; /* a settling has told it */
     struct pattern *patterns;
+    struct adapter *adapters; /* that were ever listened to */
 
     char probe[sizeof(PROBE_CHANNEL) + STORE_PROBE_CHARS];
     char answer[sizeof(ANSWER_CHANNEL) + STORE_PROBE_CHARS];
@@ -115,6 +122,16 @@ struct span store_key(struct buf *b, const char *prefix, struct span rest);
 
 /* The text under a key; empty when there is none. */
 void store_get(struct store *s, struct span key, store_text *got, void *arg);
+
+/* What is asked of the subscribing connection, in the order in which it was asked. */
+enum ask_kind { LISTEN, UNLISTEN, LISTEN_PATTERN, SETTLE };
+
+/* Nothing while down. */
+void store_ask(struct store *s, enum ask_kind kind, struct span channel);
+
+/* What came on a channel that is none of collab's. */
+void store_adapter_take(struct store *s, struct span channel, struct span message);
+void store_adapters_free(struct store *s);
 
 /* A call that ends, with a store_done, when all its replies are there. done may be NULL. */
 struct store_call {

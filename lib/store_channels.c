@@ -11,9 +11,6 @@ enum {
     BATCH_MAX = 500, /* channels in one command */
 };
 
-/* What is asked of the subscribing connection, in the order in which it was asked. */
-enum ask_kind { LISTEN, UNLISTEN, LISTEN_PATTERN, SETTLE };
-
 static const char *own_channel(const struct store *s, enum store_channel channel)
 {
     switch (channel) {
@@ -229,16 +226,28 @@ static void send_asks(struct store *s)
     }
 }
 
+static void put_ask(struct store *s, enum ask_kind kind, struct span channel)
+{
+    struct ask *a = ask_new(kind, channel.len);
+
+    memcpy(a->channel, channel.at, channel.len);
+    push_ask(s, a);
+}
+
 static void ask(struct store *s, enum ask_kind kind, const struct span *rooms, size_t count)
 {
     if (!store_is_up(s))
         return;
-    for (size_t i = 0; i < count; i++) {
-        struct span channel = store_name(s, ROOM_CHANNEL, rooms[i]);
-        struct ask *a = ask_new(kind, channel.len);
-        memcpy(a->channel, channel.at, channel.len);
-        push_ask(s, a);
-    }
+    for (size_t i = 0; i < count; i++)
+        put_ask(s, kind, store_name(s, ROOM_CHANNEL, rooms[i]));
+    send_asks(s);
+}
+
+void store_ask(struct store *s, enum ask_kind kind, struct span channel)
+{
+    if (!store_is_up(s))
+        return;
+    put_ask(s, kind, channel);
     send_asks(s);
 }
 
@@ -259,14 +268,7 @@ void store_listen_pattern(struct store *s, struct span pattern)
 
 void store_listen_channel(struct store *s, enum store_channel channel)
 {
-    struct span name = span_of(own_channel(s, channel));
-
-    if (!store_is_up(s))
-        return;
-    struct ask *a = ask_new(LISTEN, name.len);
-    memcpy(a->channel, name.at, name.len);
-    push_ask(s, a);
-    send_asks(s);
+    store_ask(s, LISTEN, span_of(own_channel(s, channel)));
 }
 
 void store_settle(struct store *s, store_done *done, void *arg)
@@ -362,6 +364,7 @@ static void take_own(struct store *s, struct span channel, struct span text)
         s->hooks->message(s->ctx, i, text);
         return;
     }
+    store_adapter_take(s, channel, text);
 }
 
 static void take_message(struct store *s, struct span by, struct span channel, struct span text)
@@ -388,8 +391,8 @@ static void on_push(void *ctx, const struct reply *r)
     if (span_is(word, "message")) {
         take_message(s, by, reply_text(reply_at(r, 1)), reply_text(reply_at(r, 2)));
     } else if (span_is(word, "pmessage") && reply_count(r) == 4) {
-        if (take_room(reply_text(reply_at(r, 1)), &by))
-            take_message(s, by, reply_text(reply_at(r, 2)), reply_text(reply_at(r, 3)));
+        take_room(reply_text(reply_at(r, 1)), &by);
+        take_message(s, by, reply_text(reply_at(r, 2)), reply_text(reply_at(r, 3)));
     } else if (span_is(word, "psubscribe")) {
         note_pattern(s, reply_text(reply_at(r, 1)));
     }
@@ -542,6 +545,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct store *s = handle->data;
 
+    store_adapters_free(s);
     buf_fini(&s->signal);
     buf_fini(&s->name);
     buf_fini(&s->text);

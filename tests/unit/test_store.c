@@ -62,7 +62,18 @@ static void on_event(void *ctx, struct span room, struct span text)
         close_it(t);
 }
 
-static const struct store_hooks hooks = {.up = on_up, .down = on_down, .event = on_event};
+static void on_adapter(void *ctx, const struct store_adapter *from, struct span message)
+{
+    struct trial *t = ctx;
+
+    t->events++;
+    buf_printf(&t->log, "%d %.*s %.*s '%.*s' %.*s\n", from->channel, (int)from->prefix.len,
+               from->prefix.at, (int)from->nsp.len, from->nsp.at, (int)from->room.len,
+               from->room.at, (int)message.len, message.at);
+}
+
+static const struct store_hooks hooks = {
+    .up = on_up, .down = on_down, .event = on_event, .adapter = on_adapter};
 
 static void keep_result(struct trial *t, enum store_result result, const char *why)
 {
@@ -786,6 +797,47 @@ static void counting_that_is_refused_is_told(void **state)
     assert_int_equal(count.result, STORE_REFUSED);
 }
 
+static void adapter_publish(struct trial *t, const struct store_adapter *to, const char *message)
+{
+    int before = t->dones;
+
+    store_adapter_publish(t->store, to, span_of(message), on_done, t);
+    run_until(&t->loop, &t->dones, before + 1);
+    assert_int_equal(t->result, STORE_DONE);
+}
+
+/* The names are those of @socket.io/redis-adapter; what is a pattern in Redis is none here. */
+static void channels_of_the_adapter_are_told_apart(void **state)
+{
+    struct trial *t = *state;
+    struct store_adapter to = {STORE_BROADCAST, span_of("s*"), span_of("/"), {NULL, 0}};
+
+    open_up(t);
+    store_adapter_listen(t->store, to.prefix, to.nsp);
+    store_adapter_listen(t->store, to.prefix, span_of("/admin"));
+    settle(t);
+    adapter_publish(t, &to, "all");
+    to.room = span_of("a#b");
+    adapter_publish(t, &to, "room");
+    to.nsp = span_of("/admin");
+    adapter_publish(t, &to, "admin");
+    to.nsp = span_of("/other");
+    adapter_publish(t, &to, "nobody's");
+    to = (struct store_adapter){STORE_REQUEST, to.prefix, span_of("/"), {NULL, 0}};
+    adapter_publish(t, &to, "request");
+    to.channel = STORE_RESPONSE;
+    adapter_publish(t, &to, "response");
+    server_do(&server, "PUBLISH sx#/# stranger", ":0");
+    server_do(&server, "PUBLISH s*#/#x no-room", ":1");
+    server_do(&server, "PUBSUB CHANNELS s*-request#*", "*2");
+    drain(t);
+    run_until(&t->loop, &t->events, 4);
+    assert_log(t, "0 s* / '' all\n"
+                  "0 s* / 'a#b' room\n"
+                  "0 s* /admin 'a#b' admin\n"
+                  "1 s* / '' request\n");
+}
+
 #define TRIAL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -804,6 +856,7 @@ int main(void)
         TRIAL(a_pattern_is_listened_to),
         TRIAL(a_copy_comes_once_however_it_is_listened_to),
         TRIAL(a_refused_pattern_is_told),
+        TRIAL(channels_of_the_adapter_are_told_apart),
         TRIAL(nothing_is_listened_to_after_a_loss),
         TRIAL(no_right_to_the_probe_channel_is_down),
         TRIAL(a_frozen_server_is_noticed_by_the_probe),
