@@ -96,6 +96,25 @@ is_sent_away() # NAME MESSAGE CONNECT_OPTION...
         protocol=collab.v1 "protocol=bearer.$ANN" "header=Authorization:Bearer%20$ANN"
 }
 
+@test "a token where the catalog doesn't look for one is none" {
+    local url file=$BATS_TEST_TMPDIR/catalog.json
+    jq '.auth = {from: ["header"]}' "$COLLAB_CATALOG" >"$file"
+    start_collabd --node n1 --catalog "$file"
+    url=ws://$GATEWAY/ws
+    is_sent_away bob 'a token is needed: Authorization: Bearer' "$url?token=$ANN" protocol=collab.v1
+    is_sent_away eve 'a token is needed: Authorization: Bearer' "$url" protocol=collab.v1 \
+        "protocol=bearer.$ANN"
+    connect ann "$ANN"
+    hear ann 'open collab.v1' "$(welcome ann)"
+    say ann '{"type":"authenticate","data":{"token":"'"$ANN"'"},"ref":1}'
+    hear ann "$(welcome ann '' 1)"
+    jq '.auth = {from: ["auth"]}' "$COLLAB_CATALOG" >"$file"
+    kill -HUP "$(pid_of collabd)"
+    wait_for_line "$BATS_TEST_TMPDIR/collabd.err" 'SIGHUP: catalog'
+    is_sent_away dan 'a token is needed, and none is taken in this way' "$url?token=$ANN" \
+        protocol=collab.v1
+}
+
 @test "before authentication a client may authenticate and ping, no more" {
     local type
     start_collabd --node n1

@@ -52,7 +52,7 @@ static struct identity *authenticate(struct gateway *g, const struct web_request
 {
     struct fault f;
     struct auth_request ask = {.query = r->query, .authorization = r->headers[WEB_AUTHORIZATION]};
-    struct span token = auth_find(&ask);
+    struct span token = auth_find(&ask, CATALOG_FROM_QUERY | CATALOG_FROM_HEADER);
     if (!token.len) {
         answer_error(to, 401, ERROR_UNAUTHENTICATED, "a token is needed: Authorization: Bearer");
         return NULL;

@@ -152,12 +152,36 @@ static struct span in_protocols(struct span protocols)
     return (struct span){0};
 }
 
-struct span auth_find(const struct auth_request *r)
+struct span auth_find(const struct auth_request *r, unsigned places)
 {
-    struct span token = web_query(r->query, "token");
-    if (!token.len)
+    struct span token = {0};
+    if (places & CATALOG_FROM_QUERY)
+        token = web_query(r->query, "token");
+    if (!token.len && places & CATALOG_FROM_HEADER)
         token = in_header(r->authorization);
-    if (!token.len)
+    if (!token.len && places & CATALOG_FROM_PROTOCOL)
         token = in_protocols(r->protocols);
     return token;
+}
+
+int auth_missing(struct gateway *g, unsigned places, struct fault *f)
+{
+    static const struct {
+        enum catalog_source place;
+        const char *words;
+    } all[] = {
+        {CATALOG_FROM_AUTH, "auth.token"},
+        {CATALOG_FROM_QUERY, "token in the query"},
+        {CATALOG_FROM_HEADER, "Authorization: Bearer"},
+        {CATALOG_FROM_PROTOCOL, "the subprotocol " PROTOCOL_BEARER "TOKEN"},
+    };
+    struct buf text = {0};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (places & all[i].place)
+            buf_printf(&text, "%s%s", text.len ? " or " : "", all[i].words);
+    g->metrics.value[M_AUTH_FAILURES]++;
+    fault_set(f, "a token is needed%s%s", text.len ? ": " : ", and none is taken in this way",
+              text.len ? text.at : "");
+    buf_fini(&text);
+    return -1;
 }

@@ -26,13 +26,18 @@ struct identity *auth_check_client(struct gateway *g, struct account *address, s
 int auth_too_often(struct gateway *g, int64_t wait_ms, struct fault *f);
 
 /* Finds the token of a request: its query's `token`, its Authorization header (Bearer, RFC 6750),
- * or a `bearer.TOKEN` among the subprotocols it offers (a browser can set no header). Empty when
- * there is none. A token has no character that a query would encode. */
+ * or a `bearer.TOKEN` among the subprotocols it offers (a browser can set no header). Only in these
+ * places, bits of enum catalog_source. Empty when there is none. A token has no character that a
+ * query would encode. */
 struct auth_request {
     struct span query;         /* without the '?' */
     struct span authorization; /* the header's value */
     struct span protocols;     /* of Sec-WebSocket-Protocol */
 };
-struct span auth_find(const struct auth_request *r);
+struct span auth_find(const struct auth_request *r, unsigned places);
+
+/* A client that may have shown its token in one of these places showed none: says so, and counts
+ * it. Returns -1. */
+int auth_missing(struct gateway *g, unsigned places, struct fault *f);
 
 #endif

@@ -7,7 +7,8 @@ static struct identity *admit(struct gateway *g, struct account *address, const 
                               struct span auth, struct fault *f)
 {
     struct span own, found = span_of(token);
-    if (json_get(auth, "token", &own)) {
+    unsigned from = g->catalog->auth.from;
+    if (from & CATALOG_FROM_AUTH && json_get(auth, "token", &own)) {
         if (json_type(own) != JSON_STRING) {
             fault_set(f, "auth.token: must be a string");
             return NULL;
@@ -16,8 +17,7 @@ static struct identity *admit(struct gateway *g, struct account *address, const 
     }
     if (found.len)
         return auth_check_client(g, address, found, f);
-    g->metrics.value[M_AUTH_FAILURES]++;
-    fault_set(f, "a token is needed: auth.token, token in the query, or Authorization: Bearer");
+    auth_missing(g, from & (CATALOG_FROM_AUTH | CATALOG_FROM_QUERY | CATALOG_FROM_HEADER), f);
     return NULL;
 }
 

@@ -572,13 +572,13 @@ static enum refusal check(struct engines *all, const struct web_request *r, bool
     return why;
 }
 
-static struct span token_of(const struct web_request *r)
+static struct span token_of(const struct engines *all, const struct web_request *r)
 {
     const struct auth_request ask = {
         .query = r->query,
         .authorization = r->headers[WEB_AUTHORIZATION],
     };
-    return auth_find(&ask);
+    return auth_find(&ask, all->gateway->catalog->auth.from);
 }
 
 static void take_upgrade(void *ctx, struct web_upgrade *u)
@@ -586,7 +586,7 @@ static void take_upgrade(void *ctx, struct web_upgrade *u)
     struct arrival a = {
         .all = ctx,
         .address = u->request->address,
-        .token = token_of(u->request),
+        .token = token_of(ctx, u->request),
     };
     enum refusal why = check(a.all, u->request, true, &a.engine);
     if (why == TAKEN)
@@ -620,7 +620,7 @@ static void handshake(struct engines *all, struct web_exchange *x)
         answer_error(all, x, 503, FORBIDDEN, "no more connections now");
         return;
     }
-    struct engine *e = engine_new(all, address, token_of(x->request));
+    struct engine *e = engine_new(all, address, token_of(all, x->request));
     greet(e);
     hold_poll(e, x);
 }

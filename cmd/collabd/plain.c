@@ -257,7 +257,7 @@ static const struct request unasked;
 struct arrival {
     struct gateway *gateway;
     struct identity *who; /* the bearer of its token, given to the session; NULL: none came */
-    const char *refused;  /* why a token that came is not valid */
+    const char *refused;  /* why a token that came is not valid, or one had to come */
     const struct codec *codec;
     struct account *address;
 };
@@ -331,7 +331,8 @@ static void upgrade(void *ctx, struct web_upgrade *u)
         .protocols = r->headers[WEB_WS_PROTOCOL],
     };
     struct arrival a = {.gateway = ctx, .codec = &codec, .address = r->address};
-    struct span token = auth_find(&ask);
+    unsigned from = a.gateway->catalog->auth.from;
+    struct span token = auth_find(&ask, from);
     struct fault f;
     int64_t wait_ms = token.len ? auth_wait_ms(a.gateway, a.address) : 0;
     if (web_lists(ask.protocols, PROTOCOL_NAME))
@@ -344,6 +345,9 @@ static void upgrade(void *ctx, struct web_upgrade *u)
     if (token.len) {
         a.who = auth_check_client(a.gateway, a.address, token, &f);
         a.refused = a.who ? NULL : f.text;
+    } else if ((from & CATALOG_FROM_MESSAGE) == 0) {
+        auth_missing(a.gateway, from & ~(unsigned)CATALOG_FROM_AUTH, &f);
+        a.refused = f.text;
     }
     if (!u->take(u, &receiver, &a))
         identity_free(a.who);

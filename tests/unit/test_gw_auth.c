@@ -18,15 +18,23 @@
 
 /* --- finding it ---------------------------------------------------------------------------- */
 
-static void assert_found(const char *query, const char *authorization, const char *protocols,
-                         const char *token)
+enum { EVERYWHERE = CATALOG_FROM_QUERY | CATALOG_FROM_HEADER | CATALOG_FROM_PROTOCOL };
+
+static void assert_found_in(unsigned places, const char *query, const char *authorization,
+                            const char *protocols, const char *token)
 {
     const struct auth_request r = {span_of(query), span_of(authorization), span_of(protocols)};
-    struct span found = auth_find(&r);
+    struct span found = auth_find(&r, places);
 
     if (!span_is(found, token))
         fail_msg("%s | %s | %s: found \"%.*s\"", query, authorization, protocols, (int)found.len,
                  found.at);
+}
+
+static void assert_found(const char *query, const char *authorization, const char *protocols,
+                         const char *token)
+{
+    assert_found_in(EVERYWHERE, query, authorization, protocols, token);
 }
 
 static void a_token_in_the_query(void **state)
@@ -74,6 +82,18 @@ static void the_first_place_that_has_one_counts(void **state)
     assert_found("token=q", "Bearer h", "bearer.p", "q");
     assert_found("token=", "Bearer h", "bearer.p", "h");
     assert_found("x=y", "Basic h", "bearer.p", "p");
+}
+
+static void other_places_than_those_asked_for_count_for_nothing(void **state)
+{
+    (void)state;
+    assert_found_in(CATALOG_FROM_QUERY, "token=q", "Bearer h", "bearer.p", "q");
+    assert_found_in(CATALOG_FROM_HEADER, "token=q", "Bearer h", "bearer.p", "h");
+    assert_found_in(CATALOG_FROM_PROTOCOL, "token=q", "Bearer h", "bearer.p", "p");
+    assert_found_in(CATALOG_FROM_QUERY | CATALOG_FROM_PROTOCOL, "", "Bearer h", "bearer.p", "p");
+    assert_found_in(CATALOG_FROM_HEADER, "token=q", "", "bearer.p", "");
+    assert_found_in(CATALOG_FROM_AUTH | CATALOG_FROM_MESSAGE, "token=q", "Bearer h", "bearer.p",
+                    "");
 }
 
 /* --- keys and checks ----------------------------------------------------------------------- */
@@ -217,6 +237,24 @@ static void after_so_many_failures_an_address_has_to_wait(void **state)
     account_release(other);
 }
 
+static void assert_missing(unsigned places, const char *text)
+{
+    struct fault f;
+
+    assert_int_equal(auth_missing(&gateway, places, &f), -1);
+    assert_string_equal(f.text, text);
+}
+
+static void who_shows_none_is_told_where_it_may_be(void **state)
+{
+    (void)state;
+    assert_missing(EVERYWHERE, "a token is needed: token in the query or Authorization: Bearer or "
+                               "the subprotocol bearer.TOKEN");
+    assert_missing(CATALOG_FROM_AUTH, "a token is needed: auth.token");
+    assert_missing(0, "a token is needed, and none is taken in this way");
+    assert_int_equal(gateway.metrics.value[M_AUTH_FAILURES], 3);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -225,10 +263,12 @@ int main(void)
         cmocka_unit_test(a_token_in_the_header),
         cmocka_unit_test(a_token_among_the_subprotocols),
         cmocka_unit_test(the_first_place_that_has_one_counts),
+        cmocka_unit_test(other_places_than_those_asked_for_count_for_nothing),
         T(without_a_key_one_is_made_and_kept),
         T(a_key_that_is_not_there_is_a_fault),
         T(audience_and_issuer_are_the_settings),
         T(after_so_many_failures_an_address_has_to_wait),
+        T(who_shows_none_is_told_where_it_may_be),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
 }
