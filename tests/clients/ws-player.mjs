@@ -25,6 +25,7 @@ const clients = new Map();
 const volatile = [
   [/"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"/g, (time) => (isNow(time) ? '"NOW"' : time)],
   [/,"time":"NOW"}$/, "}"],
+  [/"\d{13}-(\d+)"/g, '"ID-$1"'],
   [/\((\d+ [a-z]+ ago|in \d+ [a-z]+)\)/, "(...)"],
   [/"connection":"[a-z2-7]{16}"/, '"connection":"ID"'],
 ];
