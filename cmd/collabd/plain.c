@@ -112,6 +112,21 @@ static struct frame *event_frame(const struct codec *k, const struct catalog *c,
     return frame;
 }
 
+static void embed_event(const struct codec *k, const struct catalog *c, struct span text,
+                        struct buf *out)
+{
+    const struct catalog_envelope *v = envelope_of(k, c);
+    struct buf renamed = {0};
+    struct event e;
+    struct fault f;
+    if (v != &v1_envelope && !speaks_events(v) && event_parse(&e, text, false, &f) == 0) {
+        write_event(v, &e, &renamed);
+        text = buf_span(&renamed);
+    }
+    buf_join(out, text);
+    buf_fini(&renamed);
+}
+
 static void add_document(struct json *message, const char *name, const struct json *document)
 {
     struct buf text = {0};
@@ -186,7 +201,7 @@ static struct frame *close_frame(const struct codec *k, enum close_code code)
 #define CODEC(number, names)                                                                       \
     {                                                                                              \
         .index = number, .notices = names, .event = event_frame, .reply = reply_frame,             \
-        .error = error_frame, .ping = frame_ping, .close = close_frame,                            \
+        .error = error_frame, .embed = embed_event, .ping = frame_ping, .close = close_frame,      \
     }
 static const struct codec codec = CODEC(CODEC_PLAIN, NULL);
 static const struct codec v1_codec = CODEC(CODEC_V1, &v1_notices);

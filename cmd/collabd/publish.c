@@ -155,9 +155,13 @@ static bool is_kept(const struct store_receipt *r)
 
 static void tell_conflict(struct waiting *w, const struct store_receipt *r)
 {
+    struct buf last = {0};
     json_add_number(w->data, "version", (double)r->version);
-    if (r->last.len)
-        json_add_raw(w->data, "event", r->last);
+    if (r->last.len) {
+        session_embed(w->session, r->last, &last);
+        json_add_raw(w->data, "event", buf_span(&last));
+    }
+    buf_fini(&last);
     reply_refused_all(w, ERROR_CONFLICT, "it was based on a version that is no longer current");
 }
 

@@ -144,6 +144,14 @@ void session_refuse(struct session *s, const struct request *r, enum error_code 
     session_put(s, frame);
 }
 
+void session_embed(const struct session *s, struct span text, struct buf *out)
+{
+    if (s->codec->embed)
+        s->codec->embed(s->codec, s->gateway->catalog, text, out);
+    else
+        buf_join(out, text);
+}
+
 /* What the clock finds wrong with the session; 0: nothing. */
 static enum close_code overdue(const struct session *s, int64_t now_ms)
 {

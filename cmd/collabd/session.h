@@ -34,6 +34,9 @@ struct codec {
                            const char *type, const struct json *data);
     struct frame *(*error)(const struct codec *k, const struct catalog *c, const struct request *r,
                            enum error_code code, const char *message, const struct json *data);
+    /* Appends an event that is part of a reply; NULL: as it stands */
+    void (*embed)(const struct codec *k, const struct catalog *c, struct span text,
+                  struct buf *out);
     struct frame *(*ping)(void); /* NULL: the link has a heartbeat of its own */
     struct frame *(*close)(const struct codec *k, enum close_code code);
 };
@@ -98,6 +101,9 @@ void session_reply(struct session *s, const struct request *r, const char *type,
                    const struct json *data);
 void session_refuse(struct session *s, const struct request *r, enum error_code code,
                     const char *message, const struct json *detail);
+
+/* Appends an event, of the history, in the names in which this client gets events. */
+void session_embed(const struct session *s, struct span text, struct buf *out);
 
 /* Tells the client to go, after what is waiting for it; nothing is sent after that. A client that
  * is too slow gets no more of what is waiting. */

@@ -164,7 +164,7 @@ static bool take_entry(struct part *p, const struct store_entry *e)
         return true;
     if (y->events.len)
         buf_char(&y->events, ',');
-    buf_join(&y->events, e->text);
+    session_embed(y->reply->session, e->text, &y->events);
     return true;
 }
 
