@@ -1,6 +1,6 @@
 -- KEYS: the room's members. ARGV: add, role or remove; user; role; role of new members; the control
--- channel and what is told there; how many copies of events there are for added, changed and
--- removed; then a channel and a text for each.
+-- channel and what is told there of a change, and of a new member; how many copies of events there
+-- are for added, changed and removed; then a channel and a text for each.
 local op, user, role = ARGV[1], ARGV[2], ARGV[3]
 local has = redis.call('HGET', KEYS[1], user)
 local change
@@ -19,9 +19,11 @@ else
   change = 2
 end
 if change > 1 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
-local at = 10
-for i = 1, change - 1 do at = at + 2 * ARGV[6 + i] end
-for i = at, at + 2 * ARGV[6 + change] - 1, 2 do
+local at = 11
+for i = 1, change - 1 do at = at + 2 * ARGV[7 + i] end
+for i = at, at + 2 * ARGV[7 + change] - 1, 2 do
   redis.call('PUBLISH', ARGV[i], ARGV[i + 1])
 end
+-- Last: one who is in the room by this hears of it by another room, which must not be left out.
+if change == 1 then redis.call('PUBLISH', ARGV[5], ARGV[7]) end
 return change

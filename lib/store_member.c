@@ -30,17 +30,20 @@ static void on_change(void *arg, const struct reply *r)
     free(c);
 }
 
-static void control_text(const struct store_member *m, struct buf *out)
+static void add_order(struct store_words *w, const struct store_member *m, const char *word)
 {
-    buf_text(out, "{\"do\":\"member\",\"room\":");
+    struct buf *out = &w->text;
+
+    buf_printf(out, "{\"do\":\"%s\",\"room\":", word);
     json_encode(out, m->room);
     buf_text(out, ",\"user\":");
     json_encode(out, m->user);
     if (m->op != STORE_MEMBER_REMOVE) {
         buf_text(out, ",\"role\":");
-        json_encode(out, m->role);
+        json_encode(out, m->role.len > 0 ? m->role : span_of(STORE_ROLE));
     }
     buf_char(out, '}');
+    store_word_end(w);
 }
 
 static void add_copies(struct store_words *w, const struct event *e)
@@ -69,8 +72,8 @@ static void run_script(struct store *s, const struct store_member *m, struct cha
     store_word(&w, m->role);
     store_word(&w, span_of(STORE_ROLE));
     store_word(&w, span_of(CONTROL_CHANNEL));
-    control_text(m, &w.text);
-    store_word_end(&w);
+    add_order(&w, m, "member");
+    add_order(&w, m, "added");
     for (int i = 0; i < 3; i++)
         store_word_number(&w, events[i] != NULL ? events[i]->room_count : 0);
     for (int i = 0; i < 3; i++)

@@ -152,6 +152,27 @@ join() # NAME ROOM
     [ "$(heard ann '"three"')" -eq 0 ]
 }
 
+# The room is among those that Redis sends events of.
+is_open() # ROOM NODES
+{
+    [ "$(redis pubsub numsub "collab:room:$1" | tail -n 1)" = "$2" ]
+}
+
+@test "a new member is in a room that is joined by itself at once, on every node" {
+    start_user ann a
+    start_client phone b '{"sub":"ann","rooms":[]}'
+    hears phone '"type":"hello"'
+    collab-member -q add team:t1 ann admin
+    collab-member -q add club:c1 ann
+    wait_until is_open club:c1 2
+    collab-emit -r club:c1 -t one
+    hears ann '"type":"one"'
+    hears phone '"type":"one"'
+    is_open team:t1 0
+    collab-member -q remove club:c1 ann
+    wait_until is_open club:c1 0
+}
+
 @test "members publish, by their role, without having joined" {
     collab-member -q add club:c1 bob
     start_user bob b

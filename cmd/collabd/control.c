@@ -111,6 +111,17 @@ static void member_changed(struct gateway *g, const struct order *o)
     end_rights(s, o);
 }
 
+/* Who is there need not come again to be in a room that is joined by itself. */
+static void member_added(struct gateway *g, const struct order *o)
+{
+    struct person *p = people_find(g, buf_span(&o->user));
+    struct session *s;
+    if (!p || !is_role_enough(g->catalog, buf_span(&o->room), o))
+        return;
+    DL_FOREACH2(p->sessions, s, same_next)
+    join_member(s, buf_span(&o->room));
+}
+
 /* --- kicking ------------------------------------------------------------------------------ */
 
 static bool is_meant(const struct session *s, const struct order *o)
@@ -168,6 +179,8 @@ static int obey(struct gateway *g, const struct order *o, struct fault *f)
 {
     if (span_is(buf_span(&o->word), "member"))
         member_changed(g, o);
+    else if (span_is(buf_span(&o->word), "added"))
+        member_added(g, o);
     else if (span_is(buf_span(&o->word), "kick") && (!o->code || close_is_own(o->code)))
         answer(g, o, kick(g, o));
     else

@@ -509,6 +509,12 @@ void join_own_rooms(struct session *s, join_done *done, void *arg)
                        member_rooms_found, o);
 }
 
+void join_member(struct session *s, struct span room)
+{
+    if (is_automatic(s, room, CATALOG_MEMBER) && may_enter(s, room))
+        join_enter(s, room);
+}
+
 /* --- rights that go ----------------------------------------------------------------------- */
 
 bool join_end(struct session *s, struct span room, const char *why)

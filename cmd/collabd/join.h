@@ -28,6 +28,9 @@ int join_read_room(const struct room_list *list, struct span *room, struct fault
 typedef void join_done(void *arg);
 void join_own_rooms(struct session *s, join_done *done, void *arg);
 
+/* Its user has become a member of a room: joins it, if that is joined by itself. */
+void join_member(struct session *s, struct span room);
+
 /* The session, which may, is in a room from now on. */
 void join_enter(struct session *s, struct span room);
 
