@@ -95,9 +95,45 @@ status_of() # CURL_ARGUMENT...
         [ "$(cat "$ANSWER")" = '{"code":"bad_method","message":"this path takes another method"}' ]
     done
     [ "$(status_of "http://$GATEWAY/api/v1/events")" = 405 ]
+    grep -qx 'Allow: GET, HEAD' <(send_raw 'POST /health HTTP/1.0\r\n\r\n')
+    grep -qx 'Allow: POST' <(send_raw 'GET /api/v1/events HTTP/1.0\r\n\r\n')
     [ "$(status_of "http://$GATEWAY/health?any=query&token=nonsense")" = 200 ]
     run -0 curl -sS -I "http://$GATEWAY/health"
     [[ $output = 'HTTP/1.1 200 OK'* ]]
+}
+
+# A header of the answer to a request with a token of these claims; empty: without one.
+challenge() # CLAIMS
+{
+    curl -sS -o "$ANSWER" -D - "http://$GATEWAY/metrics" \
+        ${1:+-H "Authorization: Bearer $(token "$1")"} | tr -d '\r' | sed -n 's/^WWW-Authenticate: //p'
+}
+
+@test "what a token lacks is said in a header too" {
+    start_collabd --stats admin
+    [ "$(challenge '')" = 'Bearer realm="collab"' ]
+    [ "$(challenge '{"sub":"ann","exp":1}')" = 'Bearer realm="collab", error="invalid_token"' ]
+    [ "$(challenge '{"sub":"ann"}')" = 'Bearer realm="collab", error="insufficient_scope"' ]
+    [ "$(challenge '{"sub":"root","role":"admin"}')" = '' ]
+}
+
+@test "a WebSocket's path, asked without the upgrade" {
+    start_collabd
+    answers '426 Upgrade Required' 'a WebSocket is here: ask for the upgrade to it' \
+        'GET /ws HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'
+    grep -qx 'Upgrade: websocket' <(send_raw 'GET /ws HTTP/1.0\r\n\r\n')
+    answers '426 Upgrade Required' 'a WebSocket is here: ask for the upgrade to it' \
+        'GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n'
+}
+
+@test "a target with scheme and host" {
+    local close='Host: h\r\nConnection: close\r\n\r\n'
+    start_collabd
+    grep -qx 'HTTP/1.1 200 OK' <(send_raw "GET http://$GATEWAY/health HTTP/1.1\r\n$close")
+    grep -qx 'HTTP/1.1 200 OK' <(send_raw "GET HTTPS://h:1/health?a=b HTTP/1.1\r\n$close")
+    grep -qx 'HTTP/1.1 404 Not Found' <(send_raw "GET http://h HTTP/1.1\r\n$close")
+    grep -qx 'HTTP/1.1 404 Not Found' <(send_raw "GET http://h?/health HTTP/1.1\r\n$close")
+    grep -qx 'HTTP/1.1 404 Not Found' <(send_raw "GET /a://b/health HTTP/1.1\r\n$close")
 }
 
 # --- publishing ---
@@ -177,6 +213,19 @@ CI='{"sub":"ci","publish":["a:*"]}'
     [ "$(post '{"sub":"root","role":"admin"}' <<<"$event")" = 403 ]
 }
 
+@test "only an administrator says when it was" {
+    local event='{"type":"x","room":"a:1","time":"2001-02-03T04:05:06.789Z"}'
+    start_collabd
+    start tail collab-tail -C 2 'a:*'
+    wait_until eval '[ "$(redis pubsub numpat)" -ge 1 ]'
+    [ "$(post "$CI" <<<"$event")" = 200 ]
+    [ "$(post '{"sub":"root","role":"admin","publish":["*"]}' <<<"$event")" = 200 ]
+    finish tail
+    run -0 jq -r .time "$BATS_TEST_TMPDIR/tail.out"
+    [[ ${lines[0]} > 2020 ]]
+    [ "${lines[1]}" = 2001-02-03T04:05:06.789Z ]
+}
+
 @test "a body may be as large as allowed, and no larger" {
     local event='{"type":"x","room":"a:1"}'
     start_collabd --max-body 1k
@@ -186,6 +235,24 @@ CI='{"sub":"ci","publish":["a:*"]}'
     [ "$(printf "%s%$((1025 - ${#event}))s" "$event" '' |
         post "$CI" -H 'Transfer-Encoding: chunked')" = 413 ]
     [ "$(printf %s "$event" | post "$CI" -H 'Transfer-Encoding: chunked')" = 200 ]
+}
+
+@test "a client that waits to be asked for its body" {
+    local head='POST /api/v1/events HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: '
+    start_collabd --max-body 2m
+    head -c 1500000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/body"
+    [ "$(post "$CI" -v --expect100-timeout 60 <"$BATS_TEST_TMPDIR/body" \
+        2>"$BATS_TEST_TMPDIR/verbose")" = 200 ]
+    grep -q '^< HTTP/1.1 100 Continue' "$BATS_TEST_TMPDIR/verbose"
+    [ "$(send_raw "${head}100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" |
+        grep ^HTTP | tr '\n' ' ')" = 'HTTP/1.1 100 Continue HTTP/1.1 401 Unauthorized ' ]
+    answers '417 Expectation Failed' 'Expect: only 100-continue can be met' \
+        "${head}coffee\r\nContent-Length: 1\r\n\r\n"
+    answers '413 Payload Too Large' 'the body is larger than allowed' \
+        "${head}100-continue\r\nContent-Length: 1000000000000000000\r\n\r\n"
+    # No body, or a client that knows no such answer.
+    [ "$(send_raw "${head}100-continue\r\n\r\n" | grep -c ^HTTP)" = 1 ]
+    [ "$(send_raw "${head/1.1/1.0}100-continue\r\nContent-Length: 1\r\n\r\n1" | grep -c ^HTTP)" = 1 ]
 }
 
 # --- requests byte by byte ---

@@ -180,6 +180,7 @@ at_socket() # PATH
     is_wrong '--listen [::1]:x: not a whole number' --listen '[::1]:x'
     is_wrong '--listen 192.0.2.1:1: address not available' --listen 192.0.2.1:1
     is_wrong '--listen unix:: the path is missing' --listen unix:
+    is_wrong '--listen unix:/missing/socket: no such file or directory' --listen unix:/missing/socket
     is_wrong "--listen unix:/$(printf %0108d 0): the path is longer than 107 bytes" \
         --listen "unix:/$(printf %0108d 0)"
 }

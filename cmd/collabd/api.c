@@ -19,31 +19,43 @@ static const char TYPE_JSON[] = "application/json";
 
 /* --- answers ------------------------------------------------------------------------------ */
 
-static void answer_document(struct web_exchange *to, int status, struct json *document)
+/* What is wrong with a token, as RFC 6750 says it (section 3). */
+static const char NO_TOKEN[] = "WWW-Authenticate: Bearer realm=\"collab\"\r\n";
+static const char BAD_TOKEN[] =
+    "WWW-Authenticate: Bearer realm=\"collab\", error=\"invalid_token\"\r\n";
+static const char WEAK_TOKEN[] =
+    "WWW-Authenticate: Bearer realm=\"collab\", error=\"insufficient_scope\"\r\n";
+
+/* headers: whole lines that go with the status; NULL: none. */
+static void answer_document(struct web_exchange *to, int status, const char *headers,
+                            struct json *document)
 {
     struct buf body = {0};
     json_write(document, &body);
     buf_char(&body, '\n');
-    const struct web_answer a = {.status = status, .type = TYPE_JSON, .body = buf_span(&body)};
+    const struct web_answer a = {
+        .status = status, .type = TYPE_JSON, .headers = headers, .body = buf_span(&body)};
     to->answer(to, &a);
     buf_fini(&body);
     json_free(document);
 }
 
-static void answer_error(struct web_exchange *to, int status, enum error_code code,
-                         const char *message)
+static void answer_error(struct web_exchange *to, int status, const char *headers,
+                         enum error_code code, const char *message)
 {
     struct json *document = json_new_object();
     json_add_text(document, "code", error_name(code));
     json_add_text(document, "message", message);
-    answer_document(to, status, document);
+    answer_document(to, status, headers, document);
 }
 
 static void answer_too_often(struct gateway *g, struct web_exchange *to, int64_t wait_ms)
 {
+    char headers[64];
     struct fault f;
     auth_too_often(g, wait_ms, &f);
-    answer_error(to, 429, ERROR_RATE_LIMITED, f.text);
+    snprintf(headers, sizeof(headers), "Retry-After: %lld\r\n", (long long)(wait_ms + 999) / 1000);
+    answer_error(to, 429, headers, ERROR_RATE_LIMITED, f.text);
 }
 
 /* The bearer of the request's token; NULL after answering. */
@@ -54,7 +66,8 @@ static struct identity *authenticate(struct gateway *g, const struct web_request
     struct auth_request ask = {.query = r->query, .authorization = r->headers[WEB_AUTHORIZATION]};
     struct span token = auth_find(&ask, CATALOG_FROM_QUERY | CATALOG_FROM_HEADER);
     if (!token.len) {
-        answer_error(to, 401, ERROR_UNAUTHENTICATED, "a token is needed: Authorization: Bearer");
+        answer_error(to, 401, NO_TOKEN, ERROR_UNAUTHENTICATED,
+                     "a token is needed: Authorization: Bearer");
         return NULL;
     }
     int64_t wait_ms = auth_wait_ms(g, r->address);
@@ -64,7 +77,7 @@ static struct identity *authenticate(struct gateway *g, const struct web_request
     }
     struct identity *who = auth_check(g, r->address, token, &f);
     if (!who)
-        answer_error(to, 401, ERROR_UNAUTHENTICATED, f.text);
+        answer_error(to, 401, BAD_TOKEN, ERROR_UNAUTHENTICATED, f.text);
     return who;
 }
 
@@ -79,7 +92,7 @@ static bool may_read(struct gateway *g, const struct web_request *r, struct web_
     bool admin = who->admin;
     identity_free(who);
     if (!admin)
-        answer_error(to, 403, ERROR_FORBIDDEN, "an admin's token is needed");
+        answer_error(to, 403, WEAK_TOKEN, ERROR_FORBIDDEN, "an admin's token is needed");
     return admin;
 }
 
@@ -91,7 +104,7 @@ static void health(struct gateway *g, const struct web_request *r, struct web_ex
     struct json *document = json_new_object();
     json_add_text(document, "node", node_name(g->node));
     bool ready = node_add_health(g->node, document);
-    answer_document(to, ready ? 200 : 503, document);
+    answer_document(to, ready ? 200 : 503, NULL, document);
 }
 
 static void metrics(struct gateway *g, const struct web_request *r, struct web_exchange *to)
@@ -128,7 +141,7 @@ static void stats(struct gateway *g, const struct web_request *r, struct web_exc
     json_add_number(document, "clients", (double)g->metrics.value[M_SESSIONS]);
     json_add_number(document, "rooms", (double)g->metrics.value[M_ROOMS]);
     hub_rooms(g->hub, add_room, json_add_object(document, "clients_per_room"));
-    answer_document(to, 200, document);
+    answer_document(to, 200, NULL, document);
 }
 
 /* --- publishing --------------------------------------------------------------------------- */
@@ -176,7 +189,8 @@ static void batch_unref(struct batch *b)
     json_add_number(b->document, "accepted", b->accepted);
     if (b->local)
         json_add_bool(b->document, "degraded", true);
-    answer_document(b->to, b->accepted || !b->status ? 200 : b->status, b->document);
+    int status = b->accepted || !b->status ? 200 : b->status;
+    answer_document(b->to, status, status == 403 ? WEAK_TOKEN : NULL, b->document);
     identity_free(b->who);
     free(b);
 }
@@ -237,7 +251,7 @@ static bool may_publish(const struct identity *who, const struct event *e, struc
     return true;
 }
 
-/* Only an admin's emitter speaks for others. */
+/* Only an admin's emitter speaks for others, and of other times. */
 static struct span speaker(const struct identity *who, const struct event *e, struct buf *user)
 {
     if (who->admin && e->user.len)
@@ -263,6 +277,8 @@ static void post_event(struct gateway *g, struct batch *b, int line, struct span
         return;
     }
     e.id = (struct span){0};
+    if (!b->who->admin)
+        e.time = (struct span){0};
     e.user = speaker(b->who, &e, &user);
     struct posted *p = mem_alloc(sizeof(*p));
     *p = (struct posted){b, line, terms.kept};
@@ -323,23 +339,40 @@ static bool takes(const struct path *p, const char *method)
     return strcmp(p->method, strcmp(method, "HEAD") == 0 ? "GET" : method) == 0;
 }
 
+/* RFC 9110, section 15.5.22. */
+static void answer_upgrade(struct web_exchange *to)
+{
+    static const char why[] = "a WebSocket is here: ask for the upgrade to it\n";
+    to->answer(to, &(struct web_answer){
+                       .status = 426,
+                       .type = "text/plain; charset=utf-8",
+                       .headers = "Upgrade: websocket\r\nConnection: Upgrade\r\n",
+                       .body = span_of(why),
+                   });
+}
+
 static void request(void *ctx, struct web_exchange *x)
 {
+    const struct gateway *g = ctx;
     const struct web_request *r = x->request;
-    bool known = false;
+    const char *allow = NULL;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         if (!is_named(ctx, &paths[i], r->path))
             continue;
-        known = true;
         if (takes(&paths[i], r->method)) {
             paths[i].run(ctx, r, x);
             return;
         }
+        allow = strcmp(paths[i].method, "GET") == 0 ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n";
     }
-    if (known)
-        answer_error(x, 405, ERROR_BAD_METHOD, "this path takes another method");
-    else if (!www_answer(ctx, x))
-        answer_error(x, 404, ERROR_NOT_FOUND, "nothing is here");
+    if (allow)
+        answer_error(x, 405, allow, ERROR_BAD_METHOD, "this path takes another method");
+    else if (www_answer(ctx, x))
+        return;
+    else if (catalog_has_path(g->catalog->endpoints.websocket, r->path))
+        answer_upgrade(x);
+    else
+        answer_error(x, 404, NULL, ERROR_NOT_FOUND, "nothing is here");
 }
 
 static bool leads(void *ctx, struct span path)

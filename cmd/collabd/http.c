@@ -3,6 +3,7 @@
 #include "log.h"
 #include "mem.h"
 #include <http_parser.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -119,7 +120,8 @@ struct response {
     uv_write_t write;
     struct exchange *exchange;
     struct buf bytes;
-    bool last; /* the connection ends with it */
+    bool interim; /* the request's body is to come, and then the answer */
+    bool last;    /* the connection ends with it */
 };
 
 static void next_request(struct exchange *x);
@@ -134,11 +136,11 @@ static void written(uv_write_t *write, int status)
 {
     struct response *r = write->data;
     struct exchange *x = r->exchange;
-    bool last = r->last || status < 0;
+    bool last = r->last || status < 0, interim = r->interim;
     response_free(r);
     if (last)
         end(x);
-    else if (!x->closing)
+    else if (!interim && !x->closing)
         next_request(x);
     let_go(x);
 }
@@ -157,20 +159,41 @@ static void add_head(const struct exchange *x, const struct web_answer *a, bool 
         buf_join(out, a->body);
 }
 
-/* The exchange has been held for the answer. */
-static void respond(struct exchange *x, const struct web_answer *a)
+static struct response *response_new(struct exchange *x)
 {
     struct response *r = mem_zero(sizeof(*r));
     r->exchange = x;
     r->write.data = r;
-    r->last = !x->keep_alive || x->all->gateway->draining;
-    add_head(x, a, r->last, &r->bytes);
+    return r;
+}
+
+/* The exchange has been held for it. */
+static void send_response(struct response *r)
+{
+    struct exchange *x = r->exchange;
     uv_buf_t out = uv_buf_init(r->bytes.at, (unsigned int)r->bytes.len);
     if (uv_write(&r->write, x->stream, &out, 1, written) == 0)
         return;
     response_free(r);
     end(x);
     let_go(x);
+}
+
+static void respond(struct exchange *x, const struct web_answer *a)
+{
+    struct response *r = response_new(x);
+    r->last = !x->keep_alive || x->all->gateway->draining;
+    add_head(x, a, r->last, &r->bytes);
+    send_response(r);
+}
+
+static void ask_for_body(struct exchange *x)
+{
+    struct response *r = response_new(x);
+    r->interim = true;
+    x->holders++;
+    buf_text(&r->bytes, "HTTP/1.1 100 Continue\r\n\r\n");
+    send_response(r);
 }
 
 /* From here until respond() what is read is kept for later. */
@@ -237,11 +260,23 @@ static struct account *find_address(struct exchange *x, struct span forwarded, b
     return account_get(&g->accounts, ACCOUNT_ADDRESS, span_of(name), clock_steady_ms());
 }
 
+/* Leaves scheme and host out of a target that has them (RFC 9112, section 3.2.2). */
+static struct span origin_form(struct span target)
+{
+    const char *end = target.at[0] == '/' ? NULL : memmem(target.at, target.len, "://", 3);
+    if (!end)
+        return target;
+    span_drop(&target, (size_t)(end - target.at) + 3);
+    while (target.len && target.at[0] != '/' && target.at[0] != '?')
+        span_drop(&target, 1);
+    return target;
+}
+
 static void hand_on(struct exchange *x)
 {
     bool direct;
     struct web_request *r = &x->handed;
-    struct span target = buf_span(&x->request.target);
+    struct span target = origin_form(buf_span(&x->request.target));
     const char *mark = memchr(target.at, '?', target.len);
     *r = (struct web_request){
         .method = http_method_str((enum http_method)x->parser.method),
@@ -250,6 +285,8 @@ static void hand_on(struct exchange *x)
     };
     if (mark)
         r->query = (struct span){mark + 1, target.len - r->path.len - 1};
+    if (!r->path.len)
+        r->path = span_of("/");
     for (int i = 0; i < WEB_HEADER_COUNT; i++)
         r->headers[i] = header(x, (enum web_header)i);
     r->address = x->visited ? x->visited : find_address(x, r->headers[WEB_FORWARDED_FOR], &direct);
@@ -415,6 +452,31 @@ static bool asks_for_websocket(const struct exchange *x)
     return value.len == strlen("websocket") && strncasecmp(value.at, "websocket", value.len) == 0;
 }
 
+static bool is_longer_than_allowed(const struct exchange *x, size_t body)
+{
+    return body > (size_t)x->all->gateway->settings.body_bytes_max;
+}
+
+static const char BODY_TOO_LARGE[] = "the body is larger than allowed";
+
+/* A client that asks first whether it should send its body is told (RFC 9110, section 10.1.1). */
+static int expect_body(struct exchange *x)
+{
+    const http_parser *p = &x->parser;
+    struct span expected = header(x, WEB_EXPECT);
+    bool announced = p->content_length != ULLONG_MAX;
+    if (!expected.len || p->http_minor == 0)
+        return 0;
+    if (expected.len != strlen("100-continue") ||
+        strncasecmp(expected.at, "100-continue", expected.len) != 0)
+        return wrong(x, 417, "Expect: only 100-continue can be met");
+    if (announced && is_longer_than_allowed(x, p->content_length))
+        return wrong(x, 413, BODY_TOO_LARGE);
+    if ((announced && p->content_length) || p->flags & F_CHUNKED)
+        ask_for_body(x);
+    return 0;
+}
+
 static int on_headers_complete(http_parser *p)
 {
     struct exchange *x = exchange_of(p);
@@ -425,14 +487,14 @@ static int on_headers_complete(http_parser *p)
     /* Any other protocol offered is declined by answering in this one. */
     if (p->upgrade && (!asks_for_websocket(x) || p->method != HTTP_GET))
         p->upgrade = 0;
-    return 0;
+    return p->upgrade ? 0 : expect_body(x);
 }
 
 static int on_body(http_parser *p, const char *at, size_t len)
 {
     struct exchange *x = exchange_of(p);
-    if (x->request.body.len + len > (size_t)x->all->gateway->settings.body_bytes_max)
-        return wrong(x, 413, "the body is larger than allowed");
+    if (is_longer_than_allowed(x, x->request.body.len + len))
+        return wrong(x, 413, BODY_TOO_LARGE);
     buf_add(&x->request.body, at, len);
     return 0;
 }

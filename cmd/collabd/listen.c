@@ -190,6 +190,21 @@ static bool is_stale(const struct sockaddr_un *a)
     return refused;
 }
 
+/* libuv says of a directory that is missing what it says of one that is locked. */
+static int bind_error(const char *path, int error)
+{
+    struct buf dir = {0};
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+    if (error != UV_EACCES || !slash)
+        return error;
+    buf_add(&dir, path, (size_t)(slash - path) + 1);
+    if (stat(dir.at, &st) != 0)
+        error = uv_translate_sys_error(errno);
+    buf_fini(&dir);
+    return error;
+}
+
 static int bind_unix(struct port *p, const char *path, struct fault *f)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -201,7 +216,7 @@ static int bind_unix(struct port *p, const char *path, struct fault *f)
     if (is_stale(&a))
         unlink(path);
     int error = uv_pipe_bind(&p->u.pipe, path);
-    return error ? fault_set(f, "%s", uv_strerror(error)) : 0;
+    return error ? fault_set(f, "%s", uv_strerror(bind_error(path, error))) : 0;
 }
 
 static void port_closed(uv_handle_t *handle)
