@@ -106,11 +106,13 @@ bool join_find_rooms(struct session *s, const struct request *r, struct route_ro
     *list = (struct room_list){.routed = routed};
     if (!r->message->route.to_count)
         return find_listed(s, r, list);
-    if (catalog_message_route(r->message, r->data, routed, &f) != 0) {
+    int failed = catalog_message_route(r->message, r->data, routed, &f);
+    /* One may look at nothing, but not join it. */
+    if (!failed && !routed->count && r->message->action != CATALOG_VIEWING)
+        failed = fault_set(&f, "data: no room is named by it");
+    if (failed)
         session_refuse(s, r, ERROR_BAD_MESSAGE, f.text, NULL);
-        return false;
-    }
-    return true;
+    return !failed;
 }
 
 int join_read_room(const struct room_list *list, struct span *room, struct fault *f)
