@@ -167,7 +167,7 @@ int catalog_no_event(const struct catalog *c, struct span type, struct fault *f)
 
     for (size_t i = 0; i < c->event_count && i < GUESSES_MAX; i++) {
         int far = near_distance(type, c->events[i].type);
-        if (far >= least)
+        if (far >= least || find_text(c->index->events, span_of(c->events[i].type)) == NULL)
             continue;
         least = far;
         nearest = c->events[i].type;
@@ -240,6 +240,56 @@ void catalog_add_user(const struct catalog_event *e, struct span data, struct sp
     buf_char(out, ':');
     json_encode(out, user);
     buf_char(out, '}');
+}
+
+/* --- Leaving out --- */
+
+static const void *strike(struct entry **entries, struct span name)
+{
+    struct entry *found;
+
+    HASH_FIND(hh, *entries, name.at, name.len, found);
+    if (found != NULL)
+        HASH_DEL(*entries, found);
+    return found != NULL ? found->value : NULL;
+}
+
+static void strike_family(struct catalog_index *x, const struct catalog_event *e)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < x->family_count; i++)
+        if (x->families[i] != e)
+            x->families[kept++] = x->families[i];
+    x->family_count = kept;
+}
+
+static void strike_presence(struct catalog_presence *p, const struct catalog_event *e)
+{
+    const struct catalog_event **const told[] = {
+        &p->online, &p->away, &p->offline, &p->join, &p->leave, &p->viewing, &p->count,
+    };
+
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+        if (*told[i] == e)
+            *told[i] = NULL;
+}
+
+int catalog_leave_out(struct catalog *c, struct span name, struct fault *f)
+{
+    const struct catalog_event *e = strike(&c->index->events, name);
+    const struct catalog_message *m = strike(&c->index->messages, name);
+
+    if (e == NULL && m == NULL)
+        return fault_set(f, "no event and no message has the name %s", fault_quote(name));
+    for (size_t i = 0; e != NULL && i < c->message_count; i++)
+        if (c->messages[i].event == e)
+            strike(&c->index->messages, span_of(c->messages[i].name));
+    if (e != NULL) {
+        strike_family(c->index, e);
+        strike_presence(&c->presence, e);
+    }
+    return 0;
 }
 
 /* --- Rooms --- */

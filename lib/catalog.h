@@ -307,6 +307,11 @@ bool catalog_take(const struct catalog_message *m, enum catalog_argument argumen
  * that isn't. */
 int catalog_check_claims(const struct catalog *c, struct span claims, struct fault *f);
 
+/* Leaves out the event and the message of a name, messages that publish that event, and what
+ * presence tells by it: from then on it is as if the catalog didn't have them. For who makes the
+ * catalog, before it is used. text and digest stay. */
+int catalog_leave_out(struct catalog *c, struct span name, struct fault *f);
+
 /* Words of the enums above. */
 const char *catalog_action_word(enum catalog_action action);
 const char *catalog_argument_word(enum catalog_argument argument);

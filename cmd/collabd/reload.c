@@ -6,7 +6,15 @@
 
 struct catalog *reload_catalog(const struct settings *set, struct fault *f)
 {
-    return set->catalog ? catalog_load(set->catalog, f) : catalog_builtin();
+    struct catalog *c = set->catalog ? catalog_load(set->catalog, f) : catalog_builtin();
+    for (size_t i = 0; c && i < set->without.count; i++) {
+        if (catalog_leave_out(c, span_of(set->without.at[i]), f) == 0)
+            continue;
+        fault_at(f, "--without");
+        catalog_unref(c);
+        return NULL;
+    }
+    return c;
 }
 
 /* What belongs together. */

@@ -16,6 +16,9 @@ static const struct opt rows[] = {
     {'C', "catalog", "FILE", OPT_TEXT, FIELD(catalog), NULL, 0, 0, "COLLAB_CATALOG",
      "the application's rooms, events and messages, as collab-catalog(5) says; without it a "
      "catalog for boards with tasks and comments"},
+    {0, "without", "NAME", OPT_LIST, FIELD(without), NULL, 0, 0, "COLLAB_WITHOUT",
+     "an event or a message of the catalog to do without, such as the one that tells of typing; "
+     "may be repeated"},
     {0, "www", "DIR", OPT_TEXT, FIELD(www), NULL, 0, 0, "COLLAB_WWW",
      "serve the files of this directory too, to browsers"},
     {'k', "key-file", "PATH", OPT_LIST, FIELD(key_files), NULL, 0, 0, "COLLAB_KEY_FILE",

@@ -14,9 +14,10 @@ struct settings {
     char *redis;            /* URL; NULL: the embedded default */
     char *node;             /* name of this node; NULL: a random one */
     char *config;
-    char *catalog; /* file; NULL: the one built in */
-    char *www;     /* directory with files for browsers; NULL: none are served */
-    bool check;    /* the settings and the catalog, and nothing else */
+    char *catalog;           /* file; NULL: the one built in */
+    struct opt_list without; /* events and messages of the catalog that are left out */
+    char *www;               /* directory with files for browsers; NULL: none are served */
+    bool check;              /* the settings and the catalog, and nothing else */
     /* who */
     struct opt_list key_files;
     char *audience;

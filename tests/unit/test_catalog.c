@@ -70,6 +70,36 @@ static void an_unknown_event_is_named(void **state)
     catalog_unref(c);
 }
 
+static void what_is_left_out_is_not_there(void **state)
+{
+    struct catalog *c =
+        parse("{\"rooms\": {\"r:{r}\": {}}, \"events\": {\"typing\": {\"class\": \"signal\"},"
+              " \"seen\": {\"class\": \"live\"}, \"x:*\": {}, \"kept\": {}},"
+              " \"messages\": {\"type\": {\"action\": \"signal\", \"event\": \"typing\"},"
+              " \"seen\": {\"action\": \"presence\"}, \"keep\": {\"action\": \"publish\"}},"
+              " \"presence\": {\"online\": \"seen\", \"viewing\": \"seen\"}}");
+    struct fault f;
+
+    (void)state;
+    assert_int_equal(catalog_leave_out(c, span_of("typing"), &f), 0);
+    assert_string_equal(type_of(c, "typing"), "none");
+    assert_null(catalog_message(c, span_of("type")));
+    catalog_no_event(c, span_of("typing"), &f);
+    assert_string_equal(f.text, "no event has the type \"typing\"");
+    assert_int_equal(catalog_leave_out(c, span_of("seen"), &f), 0);
+    assert_null(c->presence.online);
+    assert_null(c->presence.viewing);
+    assert_null(catalog_message(c, span_of("seen")));
+    assert_int_equal(catalog_leave_out(c, span_of("x:*"), &f), 0);
+    assert_string_equal(type_of(c, "x:y"), "none");
+    assert_int_equal(catalog_leave_out(c, span_of("keep"), &f), 0);
+    assert_null(catalog_message(c, span_of("keep")));
+    assert_string_equal(type_of(c, "kept"), "kept");
+    assert_int_equal(catalog_leave_out(c, span_of("typing"), &f), -1);
+    assert_string_equal(f.text, "no event and no message has the name \"typing\"");
+    catalog_unref(c);
+}
+
 static void faults_of_data_name_the_event(void **state)
 {
     struct catalog *c = parse("{\"rooms\": {\"task:{id}\": {}},"
@@ -327,6 +357,7 @@ int main(void)
         cmocka_unit_test(an_event_goes_before_its_family),
         cmocka_unit_test(escapes_make_no_difference),
         cmocka_unit_test(an_unknown_event_is_named),
+        cmocka_unit_test(what_is_left_out_is_not_there),
         cmocka_unit_test(faults_of_data_name_the_event),
         cmocka_unit_test(an_entity_is_what_a_version_is_of),
         cmocka_unit_test(the_user_is_put_into_the_data),
