@@ -285,7 +285,7 @@ has_ended_badly() # NAME
 # Ann and Bob are in a room, connected by a socket whose buffers are small, and Ann reads nothing.
 ann_reads_nothing() # OPTION...
 {
-    local PING='100 60000' name
+    local PING=${PING:-'100 60000'} name
     start_collabd --node n1 --listen 127.0.0.1:0 --listen "unix:$BATS_TEST_TMPDIR/s" \
         --ping-interval 100ms "$@"
     for name in ann bob; do
@@ -341,7 +341,8 @@ ann_is_closed() # OUTBOX_BYTES
 }
 
 @test "who never reads is closed by --outbox-time, while others get every event" {
-    ann_reads_nothing --outbox-size 1g --outbox-time 1s
+    PING='3600000 7200000' ann_reads_nothing --outbox-size 1g --outbox-time 1s \
+        --ping-interval 1h --ping-timeout 2h
     ann_is_closed $((1 << 30))
 }
 

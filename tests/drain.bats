@@ -177,6 +177,18 @@ hang_up() # TEXT
     wait_until grep -q too_many "$BATS_TEST_TMPDIR/ben.heard"
 }
 
+@test "SIGHUP: as many connections as there is room for since the start" {
+    local conf=$BATS_TEST_TMPDIR/collabd.conf
+    echo 'max-connections = 2' >"$conf"
+    start_collabd --node n1 --config "$conf"
+    echo 'max-connections = 9' >"$conf"
+    hang_up 'SIGHUP: 9 connections take a restart: 2, as at the start, stay the limit'
+    enter ann
+    enter ben
+    connect eve "$(token '{"sub":"eve","rooms":["*"]}')"
+    hear eve 'refused 503: as many connections as allowed'
+}
+
 @test "SIGHUP: with anything wrong nothing is changed" {
     local conf=$BATS_TEST_TMPDIR/conf catalog=$BATS_TEST_TMPDIR/c.json
     echo '{"name":"one","rooms":{"*":{}},"events":{"*":{}}}' >"$catalog"

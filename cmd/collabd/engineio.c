@@ -269,7 +269,14 @@ static void wind_up(struct link *l)
     set_alarm(e);
 }
 
-static const struct link_kind link_kind = {.send = send_frames, .close = wind_up};
+static void stuck(struct link *l)
+{
+    struct gateway *g = gateway_of(engine_of(l));
+    outbox_drop(g->outboxes, &l->outbox);
+    link_close(g, l, frame_close(CLOSE_SLOW, close_reason(CLOSE_SLOW)));
+}
+
+static const struct link_kind link_kind = {.send = send_frames, .close = wind_up, .stuck = stuck};
 
 static void close_engine(struct engine *e)
 {

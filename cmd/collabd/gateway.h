@@ -22,6 +22,7 @@ struct gateway {
     uv_loop_t *loop;
     struct settings settings;
     struct limits limits;
+    int64_t connections_room;  /* so many connections there can be since the start */
     struct accounts accounts;  /* of what was used up of them */
     struct throttle *throttle; /* throttle.h */
     struct networks trusted_proxies;

@@ -1,4 +1,5 @@
 #include "link.h"
+#include "clock.h"
 #include <assert.h>
 
 bool link_has_place(struct gateway *g, const struct account *address)
@@ -50,8 +51,25 @@ void link_writable(struct gateway *g, struct link *l)
     outbox_wake(g->outboxes, &l->outbox);
 }
 
+static struct link *link_of(struct outbox *box)
+{
+    return (struct link *)(void *)((char *)box - offsetof(struct link, outbox));
+}
+
+void links_check(struct gateway *g)
+{
+    int64_t since_ms = clock_steady_ms() - g->settings.outbox_ms_max;
+    for (struct outbox *box; (box = outboxes_stuck(g->outboxes, since_ms));) {
+        struct link *l = link_of(box);
+        if (l->closing)
+            continue;
+        g->metrics.value[M_SLOW_CLOSED]++;
+        l->kind->stuck(l);
+    }
+}
+
 bool link_send(struct outbox *box, struct span frames)
 {
-    struct link *l = (struct link *)(void *)((char *)box - offsetof(struct link, outbox));
+    struct link *l = link_of(box);
     return l->kind->send(l, frames);
 }

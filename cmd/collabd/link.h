@@ -24,6 +24,9 @@ struct link_kind {
     /* The last frame was queued, one that tells the client to go; it may take some seconds for
      * that. The end is told later, never from within. */
     void (*close)(struct link *l);
+    /* It has taken nothing for too long: what is waiting is dropped, and it is closed as too slow.
+     */
+    void (*stuck)(struct link *l);
 };
 
 /* Whether one more may come from an address (NULL: none is known); refusals are counted. */
@@ -39,6 +42,9 @@ bool link_put(struct gateway *g, struct link *l, struct frame *frame);
 
 /* Queues the frame that tells the client to go, and has the link closed after it. */
 void link_close(struct gateway *g, struct link *l, struct frame *last);
+
+/* Closes those that have taken nothing for outbox_ms_max. */
+void links_check(struct gateway *g);
 
 void link_writable(struct gateway *g, struct link *l);
 

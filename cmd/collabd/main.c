@@ -169,6 +169,7 @@ static void turn_wheel(uv_timer_t *handle)
 {
     struct gateway *g = handle->data;
     wheel_turn(g->wheel, clock_steady_ms());
+    links_check(g);
 }
 
 static void say_alive(uv_timer_t *handle)
@@ -376,6 +377,7 @@ int main(int argc, char **argv)
     if (!d.gateway.catalog)
         fail(STATUS_USAGE, &f);
     limits_settle(&d.gateway.limits, set, d.gateway.catalog);
+    d.gateway.connections_room = d.gateway.limits.connections;
     if (networks_parse(&d.gateway.trusted_proxies, &set->trusted_proxies, &f) != 0 ||
         www_check(&d.gateway, &f) != 0)
         fail(STATUS_USAGE, &f);

@@ -14,6 +14,7 @@ struct outboxes {
     struct metrics *metrics;
     outbox_send *send;
     struct outbox *dirty;    /* the list of those to flush */
+    struct outbox *blocked;  /* and of those whose links take nothing, the longest first */
     struct frame **gathered; /* the frames that `bytes` was made of; borrowed */
     uint32_t gathered_count, gathered_cap;
     struct buf bytes;
@@ -85,6 +86,37 @@ static void clean(struct outboxes *all, struct outbox *box)
     box->dirty = false;
 }
 
+static void unlist_blocked(struct outboxes *all, struct outbox *box)
+{
+    if (!box->blocked_prev)
+        return;
+    DL_DELETE2(all->blocked, box, blocked_prev, blocked_next);
+    box->blocked_prev = NULL;
+}
+
+static void block(struct outboxes *all, struct outbox *box)
+{
+    if (box->blocked_ms)
+        return;
+    box->blocked_ms = clock_steady_ms();
+    DL_APPEND2(all->blocked, box, blocked_prev, blocked_next);
+}
+
+static void unblock(struct outboxes *all, struct outbox *box)
+{
+    box->blocked_ms = 0;
+    unlist_blocked(all, box);
+}
+
+struct outbox *outboxes_stuck(struct outboxes *all, int64_t since_ms)
+{
+    struct outbox *box = all->blocked;
+    if (!box || box->blocked_ms > since_ms)
+        return NULL;
+    unlist_blocked(all, box);
+    return box;
+}
+
 void outbox_drop(struct outboxes *all, struct outbox *box)
 {
     take_away(all, box, box->count);
@@ -94,6 +126,7 @@ void outbox_fini(struct outboxes *all, struct outbox *box)
 {
     if (box->dirty)
         clean(all, box);
+    unlist_blocked(all, box);
     outbox_drop(all, box);
     free(box->frames);
     memset(box, 0, sizeof(*box));
@@ -153,15 +186,14 @@ static void flush(struct outboxes *all, struct outbox *box)
         uint32_t n = portion(box);
         struct span bytes = gather(all, box, n);
         if (!all->send(box, bytes)) {
-            if (!box->blocked_ms)
-                box->blocked_ms = clock_steady_ms();
+            block(all, box);
             return;
         }
-        box->blocked_ms = 0;
+        unblock(all, box);
         all->metrics->value[M_BYTES_OUT] += (int64_t)bytes.len;
         take_away(all, box, n);
     }
-    box->blocked_ms = 0;
+    unblock(all, box);
 }
 
 void outboxes_flush(struct outboxes *all)

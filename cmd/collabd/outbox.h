@@ -5,7 +5,7 @@
  * mostly have the same frames waiting: those are gathered once and the same bytes sent to all.
  *
  * Bound: an outbox holds at most outbox_bytes_max beyond which its session is closed as too slow,
- * and so is one that has taken nothing for outbox_ms_max (session.c watches the time). */
+ * and so is one that has taken nothing for outbox_ms_max (link.c watches the time). */
 #ifndef OUTBOX_H
 #define OUTBOX_H
 
@@ -21,6 +21,7 @@ struct outbox {
     bool dirty;                 /* in the list of those to flush */
     struct outbox *prev, *next; /* in that list */
     int64_t blocked_ms;         /* steady, since when the link takes nothing; 0: it does */
+    struct outbox *blocked_prev, *blocked_next; /* in the list of those, the longest first */
 };
 
 /* All outboxes of a node. send: takes whole frames for the owner of box, or returns false when it
@@ -40,6 +41,10 @@ void outbox_wake(struct outboxes *all, struct outbox *box);
 /* Gives up what is waiting; and its memory too. */
 void outbox_drop(struct outboxes *all, struct outbox *box);
 void outbox_fini(struct outboxes *all, struct outbox *box);
+
+/* One whose link has taken nothing since a time or before; NULL: there is none. Each is returned
+ * once, until its link takes something. */
+struct outbox *outboxes_stuck(struct outboxes *all, int64_t since_ms);
 
 /* Frees the memory that a burst left behind, when nothing is waiting. */
 void outbox_trim(struct outbox *box);

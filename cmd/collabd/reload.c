@@ -62,6 +62,16 @@ static void put_in_force(struct fresh *n, struct gateway *g)
     *n = before;
 }
 
+/* What was made for so many is not made anew. */
+static void bound_connections(struct gateway *g)
+{
+    if (g->limits.connections <= g->connections_room)
+        return;
+    log_warning("SIGHUP: %lld connections take a restart: %lld, as at the start, stay the limit",
+                (long long)g->limits.connections, (long long)g->connections_room);
+    g->limits.connections = g->connections_room;
+}
+
 int reload(struct gateway *g, int argc, char **argv, struct fault *f)
 {
     struct fresh n = {0};
@@ -69,6 +79,7 @@ int reload(struct gateway *g, int argc, char **argv, struct fault *f)
     if (!failed) {
         put_in_force(&n, g);
         limits_settle(&g->limits, &g->settings, g->catalog);
+        bound_connections(g);
         log_open("collabd", (enum log_level)g->settings.log_level, g->settings.log_format == 1);
     }
     fresh_fini(&n);

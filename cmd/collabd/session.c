@@ -155,14 +155,10 @@ void session_embed(const struct session *s, struct span text, struct buf *out)
 /* What the clock finds wrong with the session; 0: nothing. */
 static enum close_code overdue(const struct session *s, int64_t now_ms)
 {
-    const struct settings *set = &s->gateway->settings;
     if (!s->who)
         return CLOSE_LATE;
     if (s->who->expires_s && clock_wall_ms() / 1000 >= s->who->expires_s)
         return CLOSE_EXPIRED;
-    int64_t blocked_ms = s->link->outbox.blocked_ms;
-    if (blocked_ms && now_ms - blocked_ms >= set->outbox_ms_max)
-        return CLOSE_SLOW;
     if (s->codec->ping && now_ms - s->heard_ms >= s->gateway->limits.silence_ms)
         return CLOSE_SILENT;
     return 0;
@@ -170,8 +166,6 @@ static enum close_code overdue(const struct session *s, int64_t now_ms)
 
 static void count_overdue(struct metrics *m, enum close_code code)
 {
-    if (code == CLOSE_SLOW)
-        m->value[M_SLOW_CLOSED]++;
     if (code == CLOSE_SILENT)
         m->value[M_SILENT_CLOSED]++;
     if (code == CLOSE_LATE)

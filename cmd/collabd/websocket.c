@@ -68,7 +68,13 @@ static void wind_up(struct link *l)
     lws_set_timeout(socket_of(l)->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_S);
 }
 
-static const struct link_kind link_kind = {.send = write_frames, .close = wind_up};
+static void stuck(struct link *l)
+{
+    const struct socket *k = socket_of(l);
+    k->receiver->broken(k->arg, l, CLOSE_SLOW);
+}
+
+static const struct link_kind link_kind = {.send = write_frames, .close = wind_up, .stuck = stuck};
 
 /* --- what libwebsockets tells ------------------------------------------------------------- */
 

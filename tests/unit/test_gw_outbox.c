@@ -120,6 +120,32 @@ static void test_a_blocked_link_keeps_its_frames(void **state)
     assert_int_equal(boxes[0].blocked_ms, 0);
 }
 
+static void block(int i)
+{
+    blocked[i] = true;
+    outbox_put(all, &boxes[i], frame_of("a"), 1000);
+    outboxes_flush(all);
+}
+
+static void test_stuck_links_are_told_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < BOXES; i++)
+        block(i);
+    assert_null(outboxes_stuck(all, boxes[0].blocked_ms - 1));
+    blocked[1] = false;
+    outbox_wake(all, &boxes[1]);
+    outboxes_flush(all);
+    assert_ptr_equal(outboxes_stuck(all, INT64_MAX), &boxes[0]);
+    assert_ptr_equal(outboxes_stuck(all, INT64_MAX), &boxes[2]);
+    assert_null(outboxes_stuck(all, INT64_MAX));
+    outbox_wake(all, &boxes[0]);
+    outboxes_flush(all);
+    assert_null(outboxes_stuck(all, INT64_MAX));
+    block(1);
+    assert_ptr_equal(outboxes_stuck(all, INT64_MAX), &boxes[1]);
+}
+
 static void test_over_the_bound_a_frame_is_dropped(void **state)
 {
     (void)state;
@@ -177,7 +203,7 @@ int main(void)
         T(test_one_write_a_turn_in_order),           T(test_the_same_frames_are_gathered_once),
         T(test_a_blocked_link_keeps_its_frames),     T(test_over_the_bound_a_frame_is_dropped),
         T(test_an_empty_outbox_takes_any_one_frame), T(test_large_backlogs_leave_in_portions),
-        T(test_what_is_waiting_can_be_given_up),
+        T(test_what_is_waiting_can_be_given_up),     T(test_stuck_links_are_told_once),
     };
     return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
 }
