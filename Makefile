@@ -6,7 +6,8 @@
 # make demo          all of it at work, on this machine
 # make soak          events that must not be lost, for SOAK_SECONDS by the chance of SOAK_SEED; then
 #                    ten minutes of clients that come and go
-# make bench         speed; make bench-peers runs the same load against other servers
+# make bench         speed; make bench-peers runs the same load against other servers, and make
+#                    bench-scaling measures what collab-scaling(7) reckons with
 # make deps          installs what make needs (Debian)
 # make install       below PREFIX, within DESTDIR
 
@@ -182,6 +183,11 @@ bench:
 	$(SUBMAKE) all benches
 	@BUILD=$(BUILD) tests/bench/run
 
+bench-scaling:
+	@tests/deps bench
+	$(SUBMAKE) all
+	@BUILD=$(BUILD) tests/bench/scaling
+
 bench-peers:
 	@tests/deps peers
 	$(SUBMAKE) all benches
@@ -203,7 +209,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all programs unit-tests fuzzers echoes benches clients libraries deps check check-san \
-	fuzz lint flags demo soak bench bench-peers install clean
+	fuzz lint flags demo soak bench bench-peers bench-scaling install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

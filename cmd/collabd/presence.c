@@ -38,9 +38,11 @@ struct entry {
 struct self {
     UT_hash_handle hh;
     struct entry *rooms;
-    struct entry *connections;
+    struct entry *connections; /* those that are dirty last */
+    struct entry *dirty;       /* the first of them */
     uint32_t entries;
-    bool told; /* Redis is being told of a connection: the next one waits */
+    bool told;    /* Redis is being told of a connection: the next one waits */
+    bool telling; /* tell_next() is at it */
     uint32_t len;
     char user[]; /* as in JSON */
 };
@@ -216,28 +218,41 @@ static void free_entry(struct presence *p, struct entry *e)
     free(e);
 }
 
-/* A user's connections are told of one at a time: each step takes a few turns to Redis and back. */
-static void tell_next(struct presence *p, struct self *self)
+static void soil(struct entry *e)
 {
-    struct entry *e;
-    DL_FOREACH2(self->connections, e, self_next)
+    struct self *self = e->self;
     if (e->dirty)
-        break;
-    if (self->told || p->ended)
         return;
-    if (!e) {
-        free_self(p, self);
-        return;
-    }
+    e->dirty = true;
+    DL_DELETE2(self->connections, e, self_prev, self_next);
+    DL_APPEND2(self->connections, e, self_prev, self_next);
+    if (!self->dirty)
+        self->dirty = e;
+}
+
+static void tell_one(struct presence *p, struct self *self)
+{
+    struct entry *e = self->dirty;
+    self->dirty = e->self_next;
     e->dirty = false;
     self->told = true;
     bool gone = e->gone;
     tell_connection(p, e);
-    if (!gone)
+    if (gone)
+        free_entry(p, e);
+}
+
+/* A user's connections are told of one at a time: each step takes a few turns to Redis and back.
+ * Redis being away, it is over at once, and told() comes back here. */
+static void tell_next(struct presence *p, struct self *self)
+{
+    if (self->telling || p->ended)
         return;
-    free_entry(p, e);
-    if (!self->told) /* Redis being away, it was over at once */
-        tell_next(p, self);
+    self->telling = true;
+    while (self->dirty && !self->told)
+        tell_one(p, self);
+    self->telling = false;
+    free_self(p, self);
 }
 
 static void tell(struct presence *p, struct entry *e)
@@ -246,7 +261,7 @@ static void tell(struct presence *p, struct entry *e)
         tell_room(p, e, true);
         return;
     }
-    e->dirty = true;
+    soil(e);
     tell_next(p, e->self);
 }
 
@@ -289,7 +304,7 @@ static struct entry *make_entry(struct presence *p, enum store_place place, stru
     HASH_ADD(hh, p->entries, key, e->key_len, e);
     self->entries++;
     if (place == STORE_ONLINE)
-        DL_APPEND2(self->connections, e, self_prev, self_next);
+        DL_PREPEND2(self->connections, e, self_prev, self_next);
     else if (place == STORE_IN_ROOM)
         DL_APPEND2(self->rooms, e, self_prev, self_next);
     place_count(p, place, noted_name(e), 1);
@@ -323,7 +338,8 @@ static void remove_entry(struct presence *p, struct entry *e)
     struct self *self = e->self;
     HASH_DEL(p->entries, e);
     if (entry_place(e) == STORE_ONLINE) {
-        e->gone = e->dirty = true;
+        e->gone = true;
+        soil(e);
         tell_next(p, self);
         return;
     }
@@ -489,7 +505,7 @@ static void begin_life(struct presence *p)
                          (struct span){x->key + 1, x->len - 1}, true);
     HASH_ITER (hh, p->entries, e, next_entry) {
         if (entry_place(e) == STORE_ONLINE)
-            e->dirty = true;
+            soil(e);
         else
             tell_room(p, e, true);
     }
