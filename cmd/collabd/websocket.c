@@ -228,6 +228,10 @@ static const struct lws_protocols protocols[] = {
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
+/* Whether a client lives is the codecs' to find out. libwebsockets' own watch, from which a pong
+ * takes it to be alive, keeps a sorted list: each pong costs as much as there are connections. */
+static const lws_retry_bo_t no_watch = {.secs_since_valid_hangup = 0};
+
 struct websockets *websockets_new(struct gateway *g, struct fault *f)
 {
     struct websockets *w = mem_zero(sizeof(*w));
@@ -240,6 +244,7 @@ struct websockets *websockets_new(struct gateway *g, struct fault *f)
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .user = w,
+        .retry_and_idle_policy = &no_watch,
         /* Without it the table is as large as `ulimit -n`. */
         .fd_limit_per_thread = (unsigned int)g->limits.connections + SPARE_FDS,
         .max_http_header_data = HEAD_BYTES,

@@ -118,8 +118,7 @@ test("useTyping shows who else types about the same", async () => {
     hooks.useRoom("task:t1");
     return hooks.useTyping("task:t1", { taskId: "t1", commentId: "c1" }, { every: 0 });
   });
-  await until(() => ann.status.state === "online", "online");
-  await ann.request("ping");
+  await ann.room("task:t1").join();
   const typing = room.typing({ taskId: "t1", commentId: "c1" });
   const elsewhere = room.typing({ taskId: "t1", commentId: "c2" });
   elsewhere.key();
@@ -144,8 +143,7 @@ test("usePresence goes by the gateway's events", async () => {
   const names = { join: "came", leave: "went" };
   const seen = await show(ann, () => hooks.usePresence("r:2", names));
   await bob.room("r:2").join();
-  await until(() => ann.status.state === "online", "online");
-  await ann.request("ping");
+  await ann.room("r:2").join();
   await bob.room("r:2").publish("came", { userId: "cleo" });
   await until(() => seen.now.some(({ user }) => user === "cleo"), "cleo");
   assert.deepEqual(seen.now.find(({ user }) => user === "cleo"), { user: "cleo", status: "online" });
