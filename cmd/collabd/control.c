@@ -107,8 +107,8 @@ static void member_changed(struct gateway *g, const struct order *o)
     if (!p)
         return;
     p->changes++;
-    DL_FOREACH2(p->sessions, s, same_next)
-    end_rights(s, o);
+    DL_FOREACH2 (p->sessions, s, same_next)
+        end_rights(s, o);
 }
 
 /* Who is there need not come again to be in a room that is joined by itself. */
@@ -118,8 +118,8 @@ static void member_added(struct gateway *g, const struct order *o)
     struct session *s;
     if (!p || !is_role_enough(g->catalog, buf_span(&o->room), o))
         return;
-    DL_FOREACH2(p->sessions, s, same_next)
-    join_member(s, buf_span(&o->room));
+    DL_FOREACH2 (p->sessions, s, same_next)
+        join_member(s, buf_span(&o->room));
 }
 
 /* --- kicking ------------------------------------------------------------------------------ */
@@ -150,8 +150,8 @@ static int kick(struct gateway *g, const struct order *o)
     int count = 0;
     if (o->user.len) {
         if (p)
-            DL_FOREACH2(p->sessions, s, same_next)
-        count += carry_out(s, o);
+            DL_FOREACH2 (p->sessions, s, same_next)
+                count += carry_out(s, o);
     } else if (o->connection.len) {
         DL_FOREACH (g->sessions, s)
             count += carry_out(s, o);

@@ -140,9 +140,9 @@ static struct span noted_name(const struct entry *e)
 static bool is_hidden(const struct self *self)
 {
     const struct entry *e;
-    DL_FOREACH2(self->connections, e, self_next)
-    if (!e->gone && e->status != STORE_IS_OFFLINE)
-        return false;
+    DL_FOREACH2 (self->connections, e, self_next)
+        if (!e->gone && e->status != STORE_IS_OFFLINE)
+            return false;
     return true;
 }
 
@@ -180,9 +180,9 @@ static void tell_connection(struct presence *p, const struct entry *e)
     struct span rooms[STORE_REACH_ROOMS_MAX];
     size_t count = 0;
     const struct entry *room;
-    DL_FOREACH2(e->self->rooms, room, self_next)
-    if (count < STORE_REACH_ROOMS_MAX)
-        rooms[count++] = entry_name(room);
+    DL_FOREACH2 (e->self->rooms, room, self_next)
+        if (count < STORE_REACH_ROOMS_MAX)
+            rooms[count++] = entry_name(room);
     struct tidings_user u = {
         .owner = owner_of(p),
         .user = entry_user(e),
@@ -582,9 +582,9 @@ void presence_free(struct presence *p)
     struct self *self, *next_self;
     struct spot *x, *next_place;
     HASH_ITER (hh, p->selves, self, next_self) {
-        DL_FOREACH_SAFE2(self->connections, e, next_entry, self_next)
-        if (e->gone)
-            free(e);
+        DL_FOREACH_SAFE2 (self->connections, e, next_entry, self_next)
+            if (e->gone)
+                free(e);
         HASH_DEL(p->selves, self);
         free(self);
     }
