@@ -103,7 +103,7 @@ run_gateway() # COMMAND
 {
     [ ! -e gateway.group ] || stop_group gateway
     : >ready
-    COLLAB_PORT=0 setsid bash -c "exec ${1%&}" 2>>"$OUT" >ready 3>&- &
+    COLLAB_PORT=0 setsid bash -c "exec $(sed 's/ --port [0-9]*//; s/&$//' <<<"$1")" 2>>"$OUT" >ready 3>&- &
     echo $! >gateway.group
     wait_for_line ready 'ready http'
     PORT=$(sed -n 's,^ready http://[^ ]*:\([0-9]*\).*,\1,p' ready)
@@ -179,7 +179,7 @@ has_shown() # FILE
     while IFS= read -r line; do
         line=$(sed 's/[][\.*^$(){}?+|]/\\&/g; s/\\\.\\\.\\\./.*/g' <<<"$line")
         wait_until grep -Eqx -e "$line" "$OUT" || return
-    done < <(sed -E "s/127\.0\.0\.1:4000/127.0.0.1:$PORT/
+    done < <(sed -E "s/127\.0\.0\.1:[34]00[01]/127.0.0.1:$PORT/
         s/[0-9]{4}-[0-9-]{5}T[0-9:.]+Z|\b1[0-9]{9}\b/.../g
         s/\(in [0-9]+ [a-z]+\)|\([0-9]+ [a-z]+ ago\)/(...)/g" "$1")
 }
@@ -195,6 +195,7 @@ run_examples() # PAGE
 {
     local file
     cd "$(mktemp -d -p "$BATS_TEST_TMPDIR")" || return
+    ln -s "$ROOT/examples" .
     OUT=$PWD/all-output
     PORT=
     : >"$OUT"
@@ -204,7 +205,7 @@ run_examples() # PAGE
     grep -q '^collabd' ./*.cmd || run_gateway 'collabd &'
     for file in ./*.cmd; do
         echo "$1: $(cat "$file")"
-        run_command "${file%.cmd}" "$(sed "s/127\.0\.0\.1:4000/127.0.0.1:$PORT/g" "$file")" ||
+        run_command "${file%.cmd}" "$(sed "s/127\.0\.0\.1:[34]00[01]/127.0.0.1:$PORT/g" "$file")" ||
             examples_fail "status $?"
         has_shown "${file%.cmd}.out" || examples_fail 'not what is shown'
     done
@@ -244,6 +245,13 @@ run_examples() # PAGE
 @test "examples: README" {
     grep -v '^ *\$ make' "$ROOT/README.md" >README
     run_examples "$PWD/README"
+}
+
+@test "examples: READMEs of the five systems" {
+    local system
+    for system in issues todo; do
+        run_examples "$ROOT/examples/$system/README.md"
+    done
 }
 
 @test "README names no file of the tree that is not there" {

@@ -19,3 +19,16 @@ rows()
     done < <(rows)
     [ "$missing" -eq 0 ]
 }
+
+@test "each test of a system's own file is in a line" {
+    local system name missing=0
+    for system in issues todo; do
+        while IFS= read -r name; do
+            rows | grep -qxF -e "$system"$'\t'"$system.bats: $name" || {
+                echo "$system.bats: $name"
+                missing=1
+            }
+        done < <(sed -n 's/^@test "\(.*\)" {$/\1/p' "$BATS_TEST_DIRNAME/$system.bats")
+    done
+    [ "$missing" -eq 0 ]
+}

@@ -356,3 +356,7 @@ END
         curl -fsS "http://$GATEWAY$path" | grep -qx 'collab_sessions{node="n1"} [1-9].*'
     done
 }
+
+@test "a client library: connects, comes back, typed handlers, presence and typing" {
+    node --test "$CLIENTS/todo.test.mjs"
+}

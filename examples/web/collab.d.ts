@@ -112,7 +112,7 @@ export class Room<Events = AnyEvents> {
   ): Promise<Published>;
   signal<T extends TypeOf<Events>>(type: T, data?: Data<Events, T>): Promise<void>;
   who(): Promise<any>;
-  typing(data: unknown, options?: TypingOptions): Typing;
+  typing(data: object | ((isTyping: boolean) => unknown), options?: TypingOptions): Typing;
   cursor(type?: string, options?: { every?: number }): (data: unknown) => void;
   others<D = unknown>(
     type: string,

@@ -166,10 +166,12 @@ export class Room {
   }
 
   // Tells that the user is typing: key() at each key, stop() when the text was sent or left. It is
-  // said at most every `every` ms, and is over when no key came for `idle` ms.
+  // said at most every `every` ms, and is over when no key came for `idle` ms. Where one event tells
+  // both, start and stop are the same, and data is a function of whether the user is typing.
   typing(data, names = {}) {
     const { start = "typing:user_typing", stop = "typing:user_stopped" } = names;
     const { every = 2000, idle = 4000 } = names;
+    const about = typeof data === "function" ? data : () => data;
     let said = -Infinity;
     let timer = null;
     const over = () => {
@@ -177,14 +179,14 @@ export class Room {
       if (timer === null) return;
       timer = null;
       said = -Infinity;
-      this.signal(stop, data).catch(() => {});
+      this.signal(stop, about(false)).catch(() => {});
     };
     const key = () => {
       clearTimeout(timer);
       timer = setTimeout(over, idle);
       if (Date.now() - said < every) return;
       said = Date.now();
-      this.signal(start, data).catch(() => {});
+      this.signal(start, about(true)).catch(() => {});
     };
     return { key, stop: over };
   }
