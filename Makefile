@@ -22,7 +22,7 @@ WERROR =
 V =
 FUZZ_SECONDS = 60
 
-PKGS = libwebsockets hiredis libcjson libjwt libuv openssl msgpack
+PKGS = libwebsockets hiredis libcjson libjwt libuv openssl msgpack zlib
 # What comes without a file for pkg-config.
 HEADERS = http_parser.h uthash.h
 # As system headers: our warnings are for our code.

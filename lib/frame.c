@@ -9,7 +9,8 @@ enum {
     FIN_TEXT = 0x80 | 0x1,
     FIN_BINARY = 0x80 | 0x2,
     FIN_CLOSE = 0x80 | 0x8,
-    FIN_PING = 0x80 | 0x9
+    FIN_PING = 0x80 | 0x9,
+    DEFLATED = 0x40 /* RSV1 (RFC 7692, section 6) */
 };
 
 enum { HEADER_BYTES_MAX = 10 };
@@ -31,6 +32,17 @@ static size_t write_header(char header[HEADER_BYTES_MAX], int first, uint64_t pa
     return (size_t)length_bytes + 2;
 }
 
+static struct frame *make(size_t len)
+{
+    struct frame *f = mem_alloc(sizeof(*f) + len);
+
+    assert(len <= UINT32_MAX);
+    f->packed = NULL;
+    f->refs = 1;
+    f->len = (uint32_t)len;
+    return f;
+}
+
 struct frame *frame_text(const struct span *parts, int count)
 {
     char header[HEADER_BYTES_MAX];
@@ -39,11 +51,7 @@ struct frame *frame_text(const struct span *parts, int count)
     for (int i = 0; i < count; i++)
         payload += parts[i].len;
     size_t header_bytes = write_header(header, FIN_TEXT, payload);
-    assert(payload <= UINT32_MAX - header_bytes);
-
-    struct frame *f = mem_alloc(sizeof(*f) + header_bytes + payload);
-    f->refs = 1;
-    f->len = (uint32_t)(header_bytes + payload);
+    struct frame *f = make(header_bytes + payload);
     memcpy(f->bytes, header, header_bytes);
     char *to = f->bytes + header_bytes;
     for (int i = 0; i < count; i++) {
@@ -72,13 +80,15 @@ void frame_add_binary(struct buf *out, struct span bytes)
     add(out, FIN_BINARY, bytes);
 }
 
+void frame_add_deflated(struct buf *out, bool binary, struct span payload)
+{
+    add(out, (binary ? FIN_BINARY : FIN_TEXT) | DEFLATED, payload);
+}
+
 struct frame *frame_join(struct span frames)
 {
-    struct frame *f = mem_alloc(sizeof(*f) + frames.len);
+    struct frame *f = make(frames.len);
 
-    assert(frames.len <= UINT32_MAX);
-    f->refs = 1;
-    f->len = (uint32_t)frames.len;
     memcpy(f->bytes, frames.at, frames.len);
     return f;
 }
@@ -87,9 +97,7 @@ struct frame *frame_close(int code, const char *reason)
 {
     size_t len = strlen(reason);
     assert(len <= 123);
-    struct frame *f = mem_alloc(sizeof(*f) + 4 + len);
-    f->refs = 1;
-    f->len = (uint32_t)(4 + len);
+    struct frame *f = make(4 + len);
     f->bytes[0] = (char)FIN_CLOSE;
     f->bytes[1] = (char)(2 + len);
     f->bytes[2] = (char)(code >> 8);
@@ -121,8 +129,17 @@ struct frame *frame_ref(struct frame *f)
     return f;
 }
 
+static void let_go(struct frame *f)
+{
+    if (--f->refs == 0)
+        free(f);
+}
+
 void frame_unref(struct frame *f)
 {
-    if (f != &ping.frame && --f->refs == 0)
-        free(f);
+    if (f == &ping.frame)
+        return;
+    if (f->refs == 1 && f->packed && f->packed != f)
+        let_go(f->packed);
+    let_go(f);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct frame {
+    struct frame *packed; /* deflate.h's: the compressed form, or itself; NULL: not asked for yet */
     uint32_t refs;
     uint32_t len; /* bytes */
     char bytes[];
@@ -20,6 +21,8 @@ struct frame *frame_text(const struct span *parts, int count);
  * header, then made one. */
 void frame_add_text(struct buf *out, struct span text);
 void frame_add_binary(struct buf *out, struct span bytes);
+/* payload: compressed (RFC 7692, section 7.2.1) */
+void frame_add_deflated(struct buf *out, bool binary, struct span payload);
 struct frame *frame_join(struct span frames);
 
 /* A WebSocket ping with a payload of one byte (section 5.5.2): one for all, never freed. Of a pong

@@ -32,6 +32,13 @@
     X(M_HISTORY_READS, COUNTER, "history_reads_total", "Pages of histories read for clients.")     \
     X(M_DELIVERIES, COUNTER, "deliveries_total", "Events handed to clients.")                      \
     X(M_BYTES_OUT, COUNTER, "sent_bytes_total", "Bytes sent to clients.")                          \
+    X(M_COMPRESSED, COUNTER, "compressed_total",                                                   \
+      "Messages compressed, each once for all who got it.")                                        \
+    X(M_COMPRESSED_OUT, COUNTER, "compressed_sent_total", "Compressed messages sent to clients.")  \
+    X(M_COMPRESSED_IN, COUNTER, "compressed_received_total",                                       \
+      "Compressed messages received from clients.")                                                \
+    X(M_COMPRESSION_SAVED, COUNTER, "compression_saved_bytes_total",                               \
+      "Bytes that compression made unnecessary to send.")                                          \
     X(M_SLOW_CLOSED, COUNTER, "slow_clients_closed_total", "Clients closed for being too slow.")   \
     X(M_SILENT_CLOSED, COUNTER, "silent_clients_closed_total", "Clients closed for silence.")      \
     X(M_CLIENT_LIMITED, COUNTER, "client_rate_refused_total",                                      \

@@ -14,6 +14,7 @@
  * 4000-4499 say reconnect (with back-off), 4500-4999 say don't. name, code, reason */
 #define CLOSE_CODES(X)                                                                             \
     X(CLOSE_NORMAL, 1000, "closed as asked")                                                       \
+    X(CLOSE_PROTOCOL, 1002, "against the WebSocket protocol")                                      \
     X(CLOSE_NOT_UTF8, 1007, "a text message is not UTF-8")                                         \
     X(CLOSE_POLICY, 1008, "not authenticated")                                                     \
     X(CLOSE_TOO_BIG, 1009, "message too big")                                                      \

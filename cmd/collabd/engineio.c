@@ -432,13 +432,19 @@ static struct engine *try_socket(struct engine *e, struct link *l)
     return e;
 }
 
+static void carry_by(struct engine *e, struct link *l)
+{
+    e->socket = l;
+    e->link.deflates = l->deflates;
+}
+
 static void *socket_opened(void *arg, struct link *l)
 {
     struct arrival *a = arg;
     if (a->engine)
         return try_socket(a->engine, l);
     struct engine *e = engine_new(a->all, a->address, a->token);
-    e->socket = l;
+    carry_by(e, l);
     greet(e);
     return e;
 }
@@ -446,7 +452,7 @@ static void *socket_opened(void *arg, struct link *l)
 /* From now on all goes over the socket that was tried; also a close, if it was not yet told. */
 static void upgrade(struct engine *e)
 {
-    e->socket = e->probe;
+    carry_by(e, e->probe);
     e->probe = NULL;
     end_poll(e, EIO_NOOP);
     link_writable(gateway_of(e), &e->link);

@@ -31,6 +31,7 @@ struct gateway {
     struct catalog *catalog;       /* the one in force; replaced as a whole by a reload */
     struct wheel *wheel;           /* turned by main.c; its timers are alarms */
     struct outboxes *outboxes;     /* outbox.h */
+    struct deflate *deflate;       /* deflate.h; NULL: nothing is compressed */
     struct hub *hub;               /* hub.h */
     struct bus *bus;               /* bus.h */
     struct resumes *resumes;       /* resume.h */

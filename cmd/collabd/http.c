@@ -357,6 +357,7 @@ static void upgrade(struct exchange *x, struct span early)
         .offer = {.key = header(x, WEB_WS_KEY),
                   .version = header(x, WEB_WS_VERSION),
                   .protocols = header(x, WEB_WS_PROTOCOL),
+                  .extensions = header(x, WEB_WS_EXTENSIONS),
                   .early = early},
     };
     hand_on(x);

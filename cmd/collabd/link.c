@@ -1,5 +1,6 @@
 #include "link.h"
 #include "clock.h"
+#include "deflate.h"
 #include <assert.h>
 
 bool link_has_place(struct gateway *g, const struct account *address)
@@ -34,8 +35,26 @@ void link_shut(struct gateway *g, struct link *l)
     g->metrics.value[M_CONNECTIONS_CLOSED]++;
 }
 
+/* The frame in the form that is sent. */
+static struct frame *pack(struct gateway *g, struct frame *frame)
+{
+    int64_t *count = g->metrics.value;
+    bool fresh;
+    struct frame *packed =
+        deflate_pack(g->deflate, frame, (size_t)g->settings.compress_bytes_min, &fresh);
+    if (packed != frame) {
+        count[M_COMPRESSED] += fresh;
+        count[M_COMPRESSED_OUT]++;
+        count[M_COMPRESSION_SAVED] += (int64_t)frame->len - packed->len;
+    }
+    frame_unref(frame);
+    return packed;
+}
+
 bool link_put(struct gateway *g, struct link *l, struct frame *frame)
 {
+    if (l->deflates)
+        frame = pack(g, frame);
     return outbox_put(g->outboxes, &l->outbox, frame, g->settings.outbox_bytes_max);
 }
 

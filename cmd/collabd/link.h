@@ -14,7 +14,8 @@ struct link {
     const struct link_kind *kind; /* set by what carries it */
     struct outbox outbox;
     struct account *address; /* held while the link is in use; NULL: none is known */
-    bool closing; /* the last frame was queued: nothing more is taken, nothing that comes counts */
+    bool closing;  /* the last frame was queued: nothing more is taken, nothing that comes counts */
+    bool deflates; /* its client takes compressed messages: set by what carries it */
 };
 
 struct link_kind {

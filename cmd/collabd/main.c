@@ -6,6 +6,7 @@
 #include "caller.h"
 #include "clock.h"
 #include "control.h"
+#include "deflate.h"
 #include "drain.h"
 #include "embedded.h"
 #include "expiry.h"
@@ -255,6 +256,7 @@ static void set_up_stages(struct collabd *d)
     g->loop = &d->loop;
     g->wheel = wheel_new(WHEEL_TICK_MS, clock_steady_ms(), ring_alarm, NULL);
     g->outboxes = outboxes_new(&g->metrics, link_send);
+    g->deflate = g->settings.compress == COMPRESS_ON ? deflate_new() : NULL;
     g->keeper = &recover_keeper;
     g->hub = hub_new(g, bus_room_gone, g);
     g->node = node_new(g);
@@ -330,6 +332,7 @@ static void take_down(struct collabd *d)
     expiries_free(g->expiries);
     hub_free(g->hub);
     outboxes_free(g->outboxes);
+    deflate_free(g->deflate);
     wheel_free(g->wheel);
     accounts_fini(&g->accounts);
     networks_fini(&g->trusted_proxies);

@@ -39,6 +39,8 @@ struct settings {
     int64_t body_bytes_max;
     int64_t outbox_bytes_max;
     int64_t outbox_ms_max;
+    int compress; /* messages of clients that offer it: COMPRESS_ON, COMPRESS_OFF */
+    int64_t compress_bytes_min;
     /* times */
     int64_t handshake_ms;
     int64_t auth_ms;
@@ -56,6 +58,7 @@ struct settings {
 };
 
 enum { STATS_ALL, STATS_ADMIN };
+enum { COMPRESS_ON, COMPRESS_OFF };
 
 extern const struct opt_program settings_program;
 

@@ -15,6 +15,7 @@
     X(WEB_ORIGIN, "origin")                                                                        \
     X(WEB_REQUEST_HEADERS, "access-control-request-headers")                                       \
     X(WEB_UPGRADE, "upgrade")                                                                      \
+    X(WEB_WS_EXTENSIONS, "sec-websocket-extensions")                                               \
     X(WEB_WS_KEY, "sec-websocket-key")                                                             \
     X(WEB_WS_PROTOCOL, "sec-websocket-protocol")                                                   \
     X(WEB_WS_VERSION, "sec-websocket-version")

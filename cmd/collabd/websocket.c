@@ -1,4 +1,5 @@
 #include "websocket.h"
+#include "deflate.h"
 #include "log.h"
 #include "mem.h"
 #include "web.h"
@@ -33,6 +34,8 @@ struct socket {
     const struct receiver *receiver;
     void *arg;          /* the receiver's */
     struct buf message; /* pieces of the message that is arriving */
+    bool compressed;    /* it is */
+    bool in_frame;      /* more of the frame that is arriving is to come */
     bool dead;          /* nothing can be written any more */
 };
 
@@ -97,13 +100,45 @@ static void ended(struct socket *k)
     free(k);
 }
 
+static void broken(struct socket *k, enum close_code code)
+{
+    k->receiver->broken(k->arg, &k->link, code);
+}
+
 static void take_message(struct socket *k, struct span message)
 {
     bool binary = lws_frame_is_binary(k->wsi);
     if (binary || span_is_utf8(message))
         k->receiver->message(k->arg, &k->link, message, binary);
     else
-        k->receiver->broken(k->arg, &k->link, CLOSE_NOT_UTF8);
+        broken(k, CLOSE_NOT_UTF8);
+}
+
+static void take_compressed(struct gateway *g, struct socket *k, struct span message)
+{
+    struct buf plain = {0};
+    enum deflate_result result =
+        deflate_unpack(g->deflate, message, (size_t)g->limits.message_bytes, &plain);
+    g->metrics.value[M_COMPRESSED_IN]++;
+    if (result == DEFLATE_DONE)
+        take_message(k, buf_span(&plain));
+    else
+        broken(k, result == DEFLATE_TOO_BIG ? CLOSE_TOO_BIG : CLOSE_PROTOCOL);
+    buf_fini(&plain);
+}
+
+/* Whether a piece may be marked as it is: the mark of a compressed message stands in its first
+ * frame (RFC 7692, section 6). libwebsockets takes it anywhere, once it was agreed on. */
+static bool is_well_marked(struct socket *k)
+{
+    bool marked = lws_get_reserved_bits(k->wsi) != 0;
+    bool begins = !k->in_frame;
+    k->in_frame = lws_remaining_packet_payload(k->wsi) != 0;
+    if (lws_is_first_fragment(k->wsi)) {
+        k->compressed = marked;
+        return true;
+    }
+    return !begins || !marked;
 }
 
 /* A piece of a message: mostly all of it, which is then read where it lies. */
@@ -113,8 +148,12 @@ static void receive(struct websockets *w, struct socket *k, struct span piece)
     k->receiver->heard(k->arg);
     if (k->link.closing)
         return;
+    if (!is_well_marked(k)) {
+        broken(k, CLOSE_PROTOCOL);
+        return;
+    }
     if (k->message.len + piece.len > (size_t)w->gateway->limits.message_bytes) {
-        k->receiver->broken(k->arg, &k->link, CLOSE_TOO_BIG);
+        broken(k, CLOSE_TOO_BIG);
         return;
     }
     if (!whole || k->message.len) {
@@ -123,8 +162,18 @@ static void receive(struct websockets *w, struct socket *k, struct span piece)
     }
     if (!whole)
         return;
-    take_message(k, piece);
+    if (k->compressed)
+        take_compressed(w->gateway, k, piece);
+    else
+        take_message(k, piece);
     buf_fini(&k->message);
+}
+
+static void receive_pong(struct socket *k)
+{
+    k->receiver->heard(k->arg);
+    if (!k->link.closing && lws_get_reserved_bits(k->wsi))
+        broken(k, CLOSE_PROTOCOL);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -142,7 +191,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_RECEIVE_PONG:
         if (k)
-            k->receiver->heard(k->arg);
+            receive_pong(k);
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         if (k)
@@ -182,7 +231,7 @@ const char *websocket_check(const struct websocket_offer *o)
 
 /* libwebsockets reads a request of our own making, of what is needed: it would refuse a list of
  * subprotocols of more than 127 bytes, and a token among them is longer. */
-static void write_head(struct buf *head, const struct websocket_offer *o)
+static void write_head(struct buf *head, const struct websocket_offer *o, bool deflates)
 {
     buf_printf(head,
                "GET / HTTP/1.1\r\nHost: collabd\r\nUpgrade: websocket\r\n"
@@ -191,6 +240,9 @@ static void write_head(struct buf *head, const struct websocket_offer *o)
                (int)o->key.len, o->key.at);
     if (web_lists(o->protocols, PROTOCOL_NAME))
         buf_text(head, "Sec-WebSocket-Protocol: " PROTOCOL_NAME "\r\n");
+    if (deflates)
+        buf_text(head, "Sec-WebSocket-Extensions: " DEFLATE_NAME "; " DEFLATE_SERVER_ALONE
+                       "; " DEFLATE_CLIENT_ALONE "\r\n");
     buf_text(head, "\r\n");
     buf_join(head, o->early);
 }
@@ -201,9 +253,10 @@ bool websocket_take(struct websockets *w, int fd, const struct websocket_offer *
     struct buf head = {0};
     struct socket *k = mem_zero(sizeof(*k));
     k->link.kind = &link_kind;
+    k->link.deflates = w->gateway->deflate && deflate_is_offered(o->extensions);
     k->receiver = receiver;
     k->arg = arg;
-    write_head(&head, o);
+    write_head(&head, o, k->link.deflates);
     w->arriving = k;
     /* Calls established() before it returns, or fails and closes the socket. */
     lws_adopt_socket_vhost_readbuf(w->vhost, fd, head.at, head.len);
@@ -214,6 +267,30 @@ bool websocket_take(struct websockets *w, int fd, const struct websocket_offer *
     buf_fini(&head);
     return taken;
 }
+
+/* --- compression -------------------------------------------------------------------------- */
+
+/* To libwebsockets an extension that does nothing: so it takes marked frames, and hands on what
+ * is in them as it came. Its own keeps the state of zlib for each connection, compresses for each
+ * client anew, and does not stand a message that inflates without end. */
+static int extend(struct lws_context *context, const struct lws_extension *ext, struct lws *wsi,
+                  enum lws_extension_callback_reasons reason, void *user, void *in, size_t len)
+{
+    static const struct lws_ext_options parameters[] = {
+        {DEFLATE_SERVER_ALONE, EXTARG_NONE},
+        {DEFLATE_CLIENT_ALONE, EXTARG_NONE},
+        {NULL, 0},
+    };
+    (void)context, (void)ext, (void)wsi, (void)user, (void)len;
+    if (reason == LWS_EXT_CB_CONSTRUCT)
+        *(const struct lws_ext_options **)in = parameters;
+    return 0;
+}
+
+static const struct lws_extension extensions[] = {
+    {DEFLATE_NAME, extend, DEFLATE_NAME},
+    {NULL, NULL, NULL},
+};
 
 /* --- set-up ------------------------------------------------------------------------------- */
 
@@ -239,6 +316,7 @@ struct websockets *websockets_new(struct gateway *g, struct fault *f)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
+        .extensions = extensions,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
         .foreign_loops = loops,
         .gid = (gid_t)-1,

@@ -17,10 +17,11 @@ void websockets_free(struct websockets *w);
 
 /* What the client's handshake asks for (RFC 6455, section 4.2.1), as http.c read it. */
 struct websocket_offer {
-    struct span key;       /* Sec-WebSocket-Key */
-    struct span version;   /* Sec-WebSocket-Version */
-    struct span protocols; /* Sec-WebSocket-Protocol; empty: none */
-    struct span early;     /* what came behind the request's head already */
+    struct span key;        /* Sec-WebSocket-Key */
+    struct span version;    /* Sec-WebSocket-Version */
+    struct span protocols;  /* Sec-WebSocket-Protocol; empty: none */
+    struct span extensions; /* Sec-WebSocket-Extensions; likewise */
+    struct span early;      /* what came behind the request's head already */
 };
 
 /* NULL when the offer can be taken; else what is wrong with it. */

@@ -45,11 +45,7 @@ static struct frame *whole_text(const struct codec *k, const struct catalog *c,
     (void)k;
     (void)c;
     (void)e;
-    struct frame *f = mem_alloc(sizeof(*f) + text.len);
-    f->refs = 1;
-    f->len = (uint32_t)text.len;
-    memcpy(f->bytes, text.at, text.len);
-    return f;
+    return frame_join(text);
 }
 
 static const struct codec codec = {.event = whole_text};

@@ -31,12 +31,7 @@ static bool take(struct outbox *box, struct span frames)
 
 static struct frame *frame_of(const char *text)
 {
-    size_t len = strlen(text);
-    struct frame *f = mem_alloc(sizeof(*f) + len);
-    f->refs = 1;
-    f->len = (uint32_t)len;
-    memcpy(f->bytes, text, len);
-    return f;
+    return frame_join(span_of(text));
 }
 
 static int set_up(void **state)
