@@ -23,6 +23,7 @@
     X(CLOSE_SLOW, 4001, "too slow: come back and resume")                                          \
     X(CLOSE_EXPIRED, 4002, "token expired")                                                        \
     X(CLOSE_RATE, 4003, "too much for too long: come back later")                                  \
+    X(CLOSE_UNDECIDED, 4004, "nobody can say now who may connect: come back later")                \
     X(CLOSE_LATE, 4500, "no token within the time limit")                                          \
     X(CLOSE_KICKED, 4501, "disconnected by an administrator")                                      \
     X(CLOSE_TOO_MANY, 4502, "more connections than a user may have")

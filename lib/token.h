@@ -23,6 +23,7 @@ struct identity {
     char **publish;    /* patterns it may publish to, NULL-terminated */
     int64_t expires_s; /* seconds since 1970; 0: never */
     bool admin;        /* role is "admin" */
+    bool vouched;      /* somebody was asked who knows the user; of no token's making */
 };
 
 /* What tokens must say beside being signed; NULL means any. */

@@ -157,3 +157,158 @@ metric() # NAME
     start_client worse e '{"sub":"ann","rooms":["tenant:t1"]}'
     hears worse 'close 1008'
 }
+
+# --- who may connect ---
+
+# A node that asks about everybody: by the user's name it hears what rooms hear above.
+start_gate() # NAME [JQ_FILTER]
+{
+    cat >"$BATS_TEST_TMPDIR/gate" <<'END'
+#!/bin/bash
+while IFS= read -r line; do
+    id=$(sed 's/^{"id":\([0-9]*\),.*/\1/' <<<"$line")
+    case $line in
+    *'"join"'*:p1*) [ -e "$0.closed" ] && allow=false || allow=true; echo "{\"id\":$id,\"allow\":$allow,\"for\":60}" ;;
+    *'"user":"yes'*) [ -e "$0.closed" ] && allow=false || allow=true; echo "{\"id\":$id,\"allow\":$allow,\"for\":60}" ;;
+    *'"user":"slow'*) until [ -e "$0.go" ]; do sleep 0.02; done; echo "{\"id\":$id,\"allow\":true}" ;;
+    *'"user":"no"'*) echo "{\"id\":$id,\"allow\":false}" ;;
+    *'"user":"silent"'*) ;;
+    *'"user":"other"'*) echo "{\"id\":$((id + 1000)),\"allow\":true}" ;;
+    *'"user":"text"'*) echo "{\"id\":$id,\"allow\":\"true\"}" ;;
+    *'"user":"change"'*) touch "$0.closed"; echo '{"changed":7}'; echo "$(cat "$0.changed")"; echo "{\"id\":$id,\"allow\":true}" ;;
+    *'"user":"die"'*) exit 3 ;;
+    esac
+done
+END
+    chmod +x "$BATS_TEST_TMPDIR/gate"
+    jq '.notices.ack = "hello" | .auth.helper = "always" | .socketio.namespaces = "/"'"${2:-}" \
+        "$BATS_TEST_DIRNAME/../examples/kanban/catalog.json" >"$BATS_TEST_TMPDIR/gate.json"
+    start_node "$1" --node "$1" --catalog "$BATS_TEST_TMPDIR/gate.json" \
+        --authz "exec '$BATS_TEST_TMPDIR/gate'" --authz-time "${TIME_TO_ANSWER:-500ms}"
+}
+
+knock() # USER [CLAIMS]
+{
+    start_client "$1" gate "{\"sub\":\"$1\",\"rooms\":[]${2:-}}"
+}
+
+# What a Socket.IO client hears as it connects.
+knock_by_polling() # USER
+{
+    local url sid
+    url="http://$GATEWAY/socket.io/?EIO=4&transport=polling"
+    sid=$(curl -fsS "$url" | sed 's/.*"sid":"\([^"]*\)".*/\1/')
+    curl -fsS -o /dev/null -d "40{\"token\":\"$(token "{\"sub\":\"$1\"}")\"}" "$url&sid=$sid"
+    curl -fsS "$url&sid=$sid"
+}
+
+post_as() # CLAIMS
+{
+    curl -sS -w '%{http_code}' -H "Authorization: Bearer $(token "$1")" \
+        -d '{"type":"task:created","data":{"taskId":"t1","projectId":"p1"}}' \
+        "http://$GATEWAY/api/v1/events"
+}
+
+@test "the helper says who may connect" {
+    start_gate gate
+    knock yes
+    hears yes '"type":"hello"'
+    knock no
+    hears no '"code":"forbidden","message":"the authorization helper says no"'
+    hears no 'close 1008'
+    run -0 knock_by_polling yes
+    [[ $output == '40{"sid":'* ]]
+    run -0 knock_by_polling no
+    [ "$output" = '44{"message":"the authorization helper says no","data":{"code":"forbidden"}}' ]
+}
+
+@test "helper silent, lying or dead: nobody connects, and all may try again" {
+    local user
+    start_gate gate
+    for user in silent other text; do
+        knock "$user"
+    done
+    for user in silent other text; do
+        hears "$user" '"code":"unavailable","message":"the authorization helper did not answer in time"'
+        hears "$user" 'close 4004'
+    done
+    run -0 knock_by_polling silent
+    [ "$output" = '44{"message":"the authorization helper did not answer in time","data":{"code":"unavailable"}}' ]
+    knock die
+    hears die '"code":"unavailable"'
+    hears die 'close 4004'
+    run -0 knock_by_polling silent
+    [[ $output == '44{'*'"code":"unavailable"}}' ]]
+}
+
+@test "without a helper that is to be asked nobody connects" {
+    jq '.auth.helper = "always"' "$BATS_TEST_DIRNAME/../examples/kanban/catalog.json" \
+        >"$BATS_TEST_TMPDIR/always.json"
+    start_node gate --node gate --catalog "$BATS_TEST_TMPDIR/always.json"
+    knock yes
+    hears yes '"code":"forbidden","message":"there is no authorization helper"'
+    hears yes 'close 1008'
+}
+
+@test "what a client asks while it is being judged is answered after that" {
+    TIME_TO_ANSWER=20s start_gate gate
+    knock slow
+    tell slow '{"type":"subscribe","data":["user:slow"],"ref":1}'
+    tell slow '{"type":"ping","ref":2}'
+    knock slow2
+    tell slow2 end
+    hears slow2 'close'
+    [ "$(heard slow hello)" -eq 0 ]
+    touch "$BATS_TEST_TMPDIR/gate.go"
+    hears slow '"ref":2'
+    hears slow '"ref":1'
+    [ "$(sed -n '1s/.*"type":"\([^"]*\)".*/\1/p' "$(here)/slow.out")" = hello ]
+}
+
+@test "the helper instead of a claim" {
+    start_gate gate ' | .auth = {claims: {email_verified: true}, helper: "instead"}'
+    knock no ',"email_verified":true'
+    hears no '"type":"hello"'
+    knock yes ',"email_verified":false'
+    hears yes '"type":"hello"'
+    knock text
+    hears text '"code":"unavailable"'
+}
+
+@test "who publishes by HTTP is asked about too, but for an admin" {
+    start_gate gate
+    [ "$(post_as '{"sub":"yes","publish":["*"]}' | tail -c 3)" = 200 ]
+    run -0 post_as '{"sub":"no","publish":["*"]}'
+    [ "${lines[0]}" = '{"code":"forbidden","message":"the authorization helper says no"}' ]
+    [ "${lines[1]}" = 403 ]
+    [ "$(post_as '{"sub":"silent","publish":["*"]}' | tail -c 3)" = 503 ]
+    [ "$(post_as '{"sub":"no","publish":["*"],"role":"admin"}' | tail -c 3)" = 200 ]
+}
+
+@test "what has changed is asked anew: of a user, of everybody" {
+    start_gate gate '| .rooms["project:{projectId}"] = {join: "helper"}'
+    echo '{"changed":"yes1"}' >"$BATS_TEST_TMPDIR/gate.changed"
+    knock yes1
+    knock yes2
+    hears yes1 hello
+    hears yes2 hello
+    tell yes1 '{"type":"subscribe","data":["project:p1"],"ref":1}'
+    tell yes2 '{"type":"subscribe","data":["project:p1"],"ref":1}'
+    hears yes1 '"ref":1'
+    hears yes2 '"ref":1'
+    knock change
+    hears yes1 '"code":"forbidden","message":"the authorization helper says no","data":{"rooms":["project:p1"]}'
+    hears yes1 'close 1008'
+    hears change hello
+    tell yes2 '{"type":"ping","ref":2}'
+    hears yes2 '"ref":2'
+    [ "$(heard yes2 forbidden)" -eq 0 ]
+    echo '{"changed":true}' >"$BATS_TEST_TMPDIR/gate.changed"
+    tell change end
+    hears change close
+    stop change
+    rm "$(here)/change.in"
+    knock change
+    hears yes2 '"data":{"rooms":["project:p1"]}'
+    hears yes2 'close 1008'
+}

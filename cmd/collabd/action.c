@@ -2,6 +2,7 @@
 #include "auth.h"
 #include "join.h"
 #include "log.h"
+#include "mem.h"
 #include "node.h"
 #include "people.h"
 #include "presence.h"
@@ -10,7 +11,9 @@
 #include "sync.h"
 #include "throttle.h"
 #include "who.h"
+#include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 enum { LOG_KIND_UNKNOWN = 3 };
 
@@ -46,23 +49,67 @@ void action_goodbye(struct session *s)
     people_leave(s);
 }
 
-/* Also in place of a token that is about to expire: for the same user. */
-static void authenticate(struct session *s, const struct request *r)
+/* --- who it is ---------------------------------------------------------------------------- */
+
+enum { HELD_MAX = 64 };
+
+/* What a client asked before it was known who it is. */
+struct held {
+    struct held *next;
+    struct buf name, ref, data;
+};
+
+/* A session whose token is being judged. */
+struct entering {
+    struct session *session;
+    struct catalog *catalog; /* that the message is of */
+    struct request request;  /* its ref is our own */
+    struct held *held;
+    int held_count;
+    size_t held_bytes;
+};
+
+static void held_free(struct held *h)
 {
-    struct span token;
-    struct fault f;
-    if (!catalog_take(r->message, CATALOG_TOKEN, r->data, &token) ||
-        json_type(token) != JSON_STRING) {
-        session_refuse(s, r, ERROR_BAD_MESSAGE, "data: the token must be a string", NULL);
-        return;
+    buf_fini(&h->name);
+    buf_fini(&h->ref);
+    buf_fini(&h->data);
+    free(h);
+}
+
+/* Whether a request waits until it is known who asks. */
+static bool hold(struct session *s, struct span name, const struct request *r)
+{
+    struct entering *e = s->entering;
+    if (!e || e->held_count == HELD_MAX ||
+        e->held_bytes + r->data.len > (size_t)s->gateway->limits.message_bytes)
+        return false;
+    struct held *h = mem_zero(sizeof(*h));
+    buf_join(&h->name, name);
+    buf_join(&h->ref, r->ref);
+    buf_join(&h->data, r->data);
+    e->held_count++;
+    e->held_bytes += r->data.len;
+    LL_APPEND(e->held, h);
+    return true;
+}
+
+/* Carries out what waited, if it is known by now who asked. */
+static void release_held(struct session *s, struct held *held)
+{
+    struct held *h, *next;
+    LL_FOREACH_SAFE (held, h, next) {
+        struct request r = {.ref = buf_span(&h->ref), .data = buf_span(&h->data)};
+        if (!session_is_closing(s))
+            action_do(s, buf_span(&h->name), &r);
+        held_free(h);
     }
-    if (!throttle_attempt(s, r))
-        return;
-    struct identity *who = auth_check_client(s->gateway, s->link->address, json_inside(token), &f);
-    if (!who) {
-        session_refuse(s, r, ERROR_UNAUTHENTICATED, f.text, NULL);
-        if (!s->who)
-            session_close(s, CLOSE_POLICY);
+}
+
+static void let_in(struct session *s, struct identity *who, const struct request *r)
+{
+    if (session_is_closing(s)) {
+        identity_free(who);
         return;
     }
     if (s->who && strcmp(s->who->user, who->user) != 0) {
@@ -71,8 +118,58 @@ static void authenticate(struct session *s, const struct request *r)
         return;
     }
     session_identify(s, who);
-    join_review(s);
+    join_review(s, JOIN_KEEP);
     action_welcome(s, r);
+}
+
+static void keep_out(struct session *s, const struct request *r, enum error_code code,
+                     const char *why)
+{
+    session_refuse(s, r, code, why, NULL);
+    if (!s->who)
+        session_close(s, code == ERROR_UNAVAILABLE ? CLOSE_UNDECIDED : CLOSE_POLICY);
+}
+
+static void judged(void *arg, struct identity *who, enum error_code code, const char *why)
+{
+    struct entering *e = arg;
+    struct session *s = e->session;
+    if (s->entering == e)
+        s->entering = NULL;
+    if (who)
+        let_in(s, who, &e->request);
+    else
+        keep_out(s, &e->request, code, why);
+    release_held(s, e->held);
+    free((char *)e->request.ref.at);
+    catalog_unref(e->catalog);
+    session_unref(s);
+    free(e);
+}
+
+void action_enter(struct session *s, struct span token, const struct request *r)
+{
+    struct entering *e = mem_zero(sizeof(*e));
+    e->session = session_ref(s);
+    e->catalog = catalog_ref(s->gateway->catalog);
+    e->request.message = r->message;
+    e->request.ref = span_of(span_text(r->ref));
+    if (!s->who)
+        s->entering = e;
+    auth_admit(s->gateway, s->link->address, token, judged, e);
+}
+
+/* Also in place of a token that is about to expire: for the same user. */
+static void authenticate(struct session *s, const struct request *r)
+{
+    struct span token;
+    if (!catalog_take(r->message, CATALOG_TOKEN, r->data, &token) ||
+        json_type(token) != JSON_STRING) {
+        session_refuse(s, r, ERROR_BAD_MESSAGE, "data: the token must be a string", NULL);
+        return;
+    }
+    if (throttle_attempt(s, r))
+        action_enter(s, json_inside(token), r);
 }
 
 static void ping(struct session *s, const struct request *r)
@@ -116,6 +213,8 @@ static void refuse_unknown(struct session *s, const struct request *r, struct sp
 
 void action_do(struct session *s, struct span name, struct request *r)
 {
+    if (hold(s, name, r))
+        return;
     r->message = catalog_message(s->gateway->catalog, name);
     if (!r->message) {
         refuse_unknown(s, r, name);

@@ -9,6 +9,10 @@
  * and carries out what it is for. */
 void action_do(struct session *s, struct span name, struct request *r);
 
+/* Finds out whose token it is and whether that user is let in; then greets the session, or refuses
+ * it, and closes it if it has no user yet. What its client asks meanwhile waits. */
+void action_enter(struct session *s, struct span token, const struct request *r);
+
 /* Greets a session that has just been identified. */
 void action_welcome(struct session *s, const struct request *r);
 

@@ -58,13 +58,18 @@ static void answer_too_often(struct gateway *g, struct web_exchange *to, int64_t
     answer_error(to, 429, headers, ERROR_RATE_LIMITED, f.text);
 }
 
+static struct span token_of(const struct web_request *r)
+{
+    struct auth_request ask = {.query = r->query, .authorization = r->headers[WEB_AUTHORIZATION]};
+    return auth_find(&ask, CATALOG_FROM_QUERY | CATALOG_FROM_HEADER);
+}
+
 /* The bearer of the request's token; NULL after answering. */
 static struct identity *authenticate(struct gateway *g, const struct web_request *r,
                                      struct web_exchange *to)
 {
     struct fault f;
-    struct auth_request ask = {.query = r->query, .authorization = r->headers[WEB_AUTHORIZATION]};
-    struct span token = auth_find(&ask, CATALOG_FROM_QUERY | CATALOG_FROM_HEADER);
+    struct span token = token_of(r);
     if (!token.len) {
         answer_error(to, 401, NO_TOKEN, ERROR_UNAUTHENTICATED,
                      "a token is needed: Authorization: Bearer");
@@ -293,12 +298,9 @@ static bool is_blank(struct span line)
 }
 
 /* The body is one event, or one a line. */
-static void publish(struct gateway *g, const struct web_request *r, struct web_exchange *to)
+static void publish_all(struct gateway *g, struct identity *who, struct web_exchange *to)
 {
-    struct identity *who = authenticate(g, r, to);
-    struct span rest = r->body;
-    if (!who)
-        return;
+    struct span rest = to->request->body;
     struct batch *b = mem_zero(sizeof(*b));
     *b = (struct batch){.to = to, .who = who, .outstanding = 1};
     b->document = json_new_object();
@@ -312,6 +314,40 @@ static void publish(struct gateway *g, const struct web_request *r, struct web_e
             post_event(g, b, line, text);
     }
     batch_unref(b);
+}
+
+/* A request whose bearer is being judged. */
+struct poster {
+    struct gateway *gateway;
+    struct web_exchange *to;
+};
+
+static void judged(void *arg, struct identity *who, enum error_code code, const char *why)
+{
+    static const int statuses[] = {
+        [ERROR_UNAUTHENTICATED] = 401, [ERROR_FORBIDDEN] = 403, [ERROR_UNAVAILABLE] = 503};
+    struct poster *p = arg;
+    if (who)
+        publish_all(p->gateway, who, p->to);
+    else
+        answer_error(p->to, statuses[code], code == ERROR_UNAUTHENTICATED ? BAD_TOKEN : NULL, code,
+                     why);
+    free(p);
+}
+
+/* An admin is a program of the operator's; others must be let in as clients are. */
+static void publish(struct gateway *g, const struct web_request *r, struct web_exchange *to)
+{
+    struct identity *who = authenticate(g, r, to);
+    if (!who)
+        return;
+    if (who->admin) {
+        publish_all(g, who, to);
+        return;
+    }
+    struct poster *p = mem_alloc(sizeof(*p));
+    *p = (struct poster){g, to};
+    auth_let_in(g, r->address, token_of(r), who, judged, p);
 }
 
 /* --- routes ------------------------------------------------------------------------------- */

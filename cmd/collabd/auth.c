@@ -1,11 +1,14 @@
 #include "auth.h"
+#include "authz.h"
 #include "catalog.h"
 #include "clock.h"
 #include "embedded.h"
+#include "mem.h"
 #include "protocol.h"
 #include "web.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -108,22 +111,85 @@ struct identity *auth_check(struct gateway *g, struct account *address, struct s
     return NULL;
 }
 
-struct identity *auth_check_client(struct gateway *g, struct account *address, struct span token,
-                                   struct fault *f)
+/* --- letting in --------------------------------------------------------------------------- */
+
+/* Somebody about whom the authorization helper is being asked. */
+struct asking {
+    struct gateway *gateway;
+    struct account *address; /* held; NULL: none is known */
+    struct identity *who;
+    auth_done *done;
+    void *arg;
+};
+
+static void refuse(struct asking *a, enum error_code code, const char *why)
 {
-    struct identity *who = auth_check(g, address, token, f);
+    if (code != ERROR_UNAVAILABLE)
+        count_failure(a->gateway, a->address);
+    identity_free(a->who);
+    a->done(a->arg, NULL, code, why);
+}
+
+static void helper_said(void *arg, enum authz_answer answer, const char *why)
+{
+    struct asking *a = arg;
+    if (answer == AUTHZ_YES)
+        a->done(a->arg, a->who, 0, NULL);
+    else
+        refuse(a, answer == AUTHZ_NO ? ERROR_FORBIDDEN : ERROR_UNAVAILABLE, why);
+    if (a->address)
+        account_release(a->address);
+    free(a);
+}
+
+static void ask_helper(const struct asking *asking)
+{
+    struct asking *a = mem_alloc(sizeof(*a));
+    *a = *asking;
+    a->who->vouched = true;
+    if (a->address)
+        account_hold(a->address);
+    authz_ask(a->gateway->authz, span_of(a->who->user), (struct span){0}, helper_said, a);
+}
+
+static bool has_claims(const struct catalog *c, struct span token, struct fault *f)
+{
     struct buf header = {0}, claims = {0};
-    bool good = who && (!g->catalog->auth.claim_count ||
-                        (token_peek(token, &header, &claims, f) == 0 &&
-                         catalog_check_claims(g->catalog, buf_span(&claims), f) == 0));
+    bool good = !c->auth.claim_count || (token_peek(token, &header, &claims, f) == 0 &&
+                                         catalog_check_claims(c, buf_span(&claims), f) == 0);
     buf_fini(&header);
     buf_fini(&claims);
-    if (good || !who)
-        return who;
-    count_failure(g, address);
-    identity_free(who);
-    return NULL;
+    return good;
 }
+
+void auth_let_in(struct gateway *g, struct account *address, struct span token,
+                 struct identity *who, auth_done *done, void *arg)
+{
+    struct asking a = {g, address, who, done, arg};
+    struct fault f;
+    bool good = has_claims(g->catalog, token, &f);
+    if (good && g->catalog->auth.helper == CATALOG_HELPER_ALWAYS)
+        ask_helper(&a);
+    else if (good)
+        done(arg, who, 0, NULL);
+    else if (g->catalog->auth.helper == CATALOG_HELPER_INSTEAD && g->authz)
+        ask_helper(&a);
+    else
+        refuse(&a, ERROR_UNAUTHENTICATED, f.text);
+}
+
+void auth_admit(struct gateway *g, struct account *address, struct span token, auth_done *done,
+                void *arg)
+{
+    struct fault f;
+    struct identity *who = auth_check(g, address, token, &f);
+    if (who)
+        auth_let_in(g, address, token, who, done, arg);
+    else
+        done(arg, NULL, ERROR_UNAUTHENTICATED, f.text);
+}
+
+/* --- finding the token -------------------------------------------------------------------- */
 
 static struct span without(struct span s, const char *prefix)
 {

@@ -3,6 +3,7 @@
 #define AUTH_H
 
 #include "gateway.h"
+#include "protocol.h"
 
 /* Loads the keys that the settings name. Without any: development mode, with a key of our own in
  * the state directory, whose ready-made token is printed to standard error. Returns 0 or -1. */
@@ -18,9 +19,16 @@ struct identity *auth_check(struct gateway *g, struct account *address, struct s
                             struct fault *f);
 int64_t auth_wait_ms(const struct gateway *g, const struct account *address);
 
-/* The same of a client's, which must have the claims that the catalog wants too. */
-struct identity *auth_check_client(struct gateway *g, struct account *address, struct span token,
-                                   struct fault *f);
+/* Whether the bearer of a (checked) token is let in: by the claims that the catalog wants, and by
+ * the authorization helper, where the catalog says so. Takes who over and calls done once, from
+ * within or later: with who, who is done's then; or with NULL, and the error for the client. */
+typedef void auth_done(void *arg, struct identity *who, enum error_code code, const char *why);
+void auth_let_in(struct gateway *g, struct account *address, struct span token,
+                 struct identity *who, auth_done *done, void *arg);
+
+/* auth_check() and auth_let_in(). */
+void auth_admit(struct gateway *g, struct account *address, struct span token, auth_done *done,
+                void *arg);
 
 /* Says that it is not, in words, and counts that. */
 int auth_too_often(struct gateway *g, int64_t wait_ms, struct fault *f);

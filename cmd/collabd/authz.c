@@ -61,6 +61,7 @@ struct helper {
 
 struct authz {
     struct gateway *gateway;
+    authz_changed *changed;
     struct helper *helper; /* NULL while there is none */
     struct question *questions, *questions_by_id;
     struct known *cache;
@@ -94,10 +95,19 @@ static void settle_all(struct authz *a, const char *why)
         settle(a, a->questions, AUTHZ_SILENT, why);
 }
 
-static void drop_cache(struct authz *a)
+static bool is_about(const struct known *k, struct span user)
+{
+    return !user.len || (k->len > user.len && memcmp(k->key, user.at, user.len) == 0 &&
+                         k->key[user.len] == '\0');
+}
+
+/* Forgets what was answered of a user; of everybody, when that is empty. */
+static void drop_cache(struct authz *a, struct span user)
 {
     struct known *k, *next;
     HASH_ITER (hh, a->cache, k, next) {
+        if (!is_about(k, user))
+            continue;
         HASH_DEL(a->cache, k);
         free(k);
     }
@@ -109,7 +119,7 @@ static void remember(struct authz *a, const struct question *q, bool allow, int6
     if (for_s <= 0)
         return;
     if (HASH_COUNT(a->cache) >= CACHE_MAX)
-        drop_cache(a);
+        drop_cache(a, (struct span){0});
     k = mem_zero(sizeof(*k) + q->len);
     k->len = q->len;
     k->allow = allow;
@@ -124,9 +134,6 @@ static int read_answer(struct authz *a, struct span line, struct question **q, b
 {
     struct span value;
     int64_t id;
-    if (json_check(line, f) != 0)
-        return -1;
-    line = json_trim(line);
     if (!json_get(line, "id", &value) || json_type(value) != JSON_NUMBER ||
         json_int(value, &id) != 0)
         return fault_set(f, "an answer without an id");
@@ -144,20 +151,47 @@ static int read_answer(struct authz *a, struct span line, struct question **q, b
     return 0;
 }
 
-static void take_answer(struct authz *a, struct span line)
+static int take_answer(struct authz *a, struct span line, struct fault *f)
 {
     struct question *q = NULL;
-    struct fault f;
     bool allow = false;
     int64_t for_s = 0;
-    if (read_answer(a, line, &q, &allow, &for_s, &f) != 0) {
+    if (read_answer(a, line, &q, &allow, &for_s, f) != 0)
+        return -1;
+    remember(a, q, allow, for_s);
+    settle(a, q, allow ? AUTHZ_YES : AUTHZ_NO, "the authorization helper says no");
+    return 0;
+}
+
+static int take_change(struct authz *a, struct span value, struct fault *f)
+{
+    struct buf user = {0};
+    if (json_type(value) == JSON_STRING && json_inside(value).len)
+        json_decode(value, &user);
+    else if (!span_is(value, "true"))
+        return fault_set(f, "changed: must be a user or true");
+    drop_cache(a, buf_span(&user));
+    a->changed(a->gateway, buf_span(&user));
+    buf_fini(&user);
+    return 0;
+}
+
+static void take_line(struct authz *a, struct span line)
+{
+    struct fault f;
+    struct span value;
+    int failed = json_check(line, &f);
+    line = json_trim(line);
+    if (!failed && json_get(line, "changed", &value))
+        failed = take_change(a, value, &f);
+    else if (!failed)
+        failed = take_answer(a, line, &f);
+    if (failed) {
         a->gateway->metrics.value[M_AUTHZ_BAD]++;
         log_limited(LOG_KIND_AUTHZ, LOG_WARNING, "authorization helper: %s", f.text);
         return;
     }
     a->backoff_ms = BACKOFF_MIN_MS;
-    remember(a, q, allow, for_s);
-    settle(a, q, allow ? AUTHZ_YES : AUTHZ_NO, "the authorization helper says no");
 }
 
 /* --- the helper's life --------------------------------------------------------------------- */
@@ -228,7 +262,7 @@ static void take_lines(struct helper *h)
     const char *end;
     while (h->authz && (end = memchr(h->line.at, '\n', h->line.len)) != NULL) {
         size_t len = (size_t)(end - h->line.at);
-        take_answer(h->authz, (struct span){h->line.at, len});
+        take_line(h->authz, (struct span){h->line.at, len});
         buf_drop(&h->line, len + 1);
     }
 }
@@ -371,7 +405,7 @@ void authz_ask(struct authz *a, struct span user, struct span room, authz_done *
     struct buf key = {0};
     bool allow;
     if (!a) {
-        done(arg, AUTHZ_NO, "not allowed in this room");
+        done(arg, AUTHZ_NO, "there is no authorization helper");
         return;
     }
     a->gateway->metrics.value[M_AUTHZ_ASKED]++;
@@ -385,14 +419,20 @@ void authz_ask(struct authz *a, struct span user, struct span room, authz_done *
     buf_fini(&key);
 }
 
+size_t authz_load(const struct authz *a)
+{
+    return HASH_COUNT(a->questions);
+}
+
 /* --- life ---------------------------------------------------------------------------------- */
 
-struct authz *authz_new(struct gateway *g)
+struct authz *authz_new(struct gateway *g, authz_changed *changed)
 {
     if (!g->settings.authz)
         return NULL;
     struct authz *a = mem_zero(sizeof(*a));
     a->gateway = g;
+    a->changed = changed;
     a->backoff_ms = BACKOFF_MIN_MS;
     uv_timer_init(g->loop, &a->tick);
     uv_timer_init(g->loop, &a->retry);
@@ -416,6 +456,6 @@ void authz_free(struct authz *a)
 {
     if (!a)
         return;
-    drop_cache(a);
+    drop_cache(a, (struct span){0});
     free(a);
 }

@@ -3,22 +3,25 @@
 #include "auth.h"
 #include "throttle.h"
 
-static struct identity *admit(struct gateway *g, struct account *address, const char *token,
-                              struct span auth, struct fault *f)
+static void admit(struct gateway *g, struct account *address, const char *token, struct span auth,
+                  auth_done *done, void *arg)
 {
     struct span own, found = span_of(token);
+    struct fault f;
     unsigned from = g->catalog->auth.from;
     if (from & CATALOG_FROM_AUTH && json_get(auth, "token", &own)) {
         if (json_type(own) != JSON_STRING) {
-            fault_set(f, "auth.token: must be a string");
-            return NULL;
+            done(arg, NULL, ERROR_UNAUTHENTICATED, "auth.token: must be a string");
+            return;
         }
         found = json_inside(own);
     }
-    if (found.len)
-        return auth_check_client(g, address, found, f);
-    auth_missing(g, from & (CATALOG_FROM_AUTH | CATALOG_FROM_QUERY | CATALOG_FROM_HEADER), f);
-    return NULL;
+    if (found.len) {
+        auth_admit(g, address, found, done, arg);
+        return;
+    }
+    auth_missing(g, from & (CATALOG_FROM_AUTH | CATALOG_FROM_QUERY | CATALOG_FROM_HEADER), &f);
+    done(arg, NULL, ERROR_UNAUTHENTICATED, f.text);
 }
 
 static void joined(struct session *s, struct span auth)

@@ -205,5 +205,5 @@ void control_up(struct gateway *g)
     struct session *s;
     DL_FOREACH (g->sessions, s)
         if (s->who)
-            join_review(s);
+            join_review(s, JOIN_KEEP);
 }

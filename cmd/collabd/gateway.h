@@ -39,6 +39,7 @@ struct gateway {
     struct session *sessions;      /* all, in a list (session.h) */
     struct person *people;         /* their users, by name (people.h) */
     struct authz *authz;           /* authz.h; NULL: there is none */
+    struct revision *revision;     /* revise.h */
     struct node *node;             /* node.h */
     struct tidings *tidings;       /* tidings.h */
     struct presence *presence;     /* presence.h */

@@ -533,20 +533,29 @@ bool join_end(struct session *s, struct span room, const char *why)
 
 struct review {
     struct session *session;
+    enum join_doubt doubt;
     struct buf room;
 };
+
+static bool is_to_leave(const struct review *r, enum admission result)
+{
+    const struct session *s = r->session;
+    if (session_is_closing(s) || result == ADMITTED)
+        return false;
+    return result == NOT_ADMITTED || (r->doubt == JOIN_STRICT && bus_is_up(s->gateway->bus));
+}
 
 static void reviewed(void *arg, enum admission result, const char *why)
 {
     struct review *r = arg;
-    if (result == NOT_ADMITTED && !session_is_closing(r->session))
+    if (is_to_leave(r, result))
         join_end(r->session, buf_span(&r->room), why);
     session_unref(r->session);
     buf_fini(&r->room);
     free(r);
 }
 
-void join_review(struct session *s)
+void join_review(struct session *s, enum join_doubt doubt)
 {
     for (uint32_t i = s->seat_count; i-- > 0;) {
         struct span room = hub_seat_room(s, i);
@@ -554,6 +563,7 @@ void join_review(struct session *s)
             continue;
         struct review *r = mem_zero(sizeof(*r));
         r->session = session_ref(s);
+        r->doubt = doubt;
         buf_join(&r->room, room);
         admit(s, buf_span(&r->room), reviewed, r);
     }

@@ -37,8 +37,11 @@ void join_enter(struct session *s, struct span room);
 /* Ends a join that the client has no right to any more, and tells it so. Whether it was there. */
 bool join_end(struct session *s, struct span room, const char *why);
 
-/* Judges anew who is in a room; who has no right to be there any more leaves. */
-void join_review(struct session *s);
+/* Judges anew in which rooms a session may be; those that it has no right to be in any more it
+ * leaves. One that nobody can say of now is kept, or left (strict) unless it is Redis that is away:
+ * all is judged again when that is back. */
+enum join_doubt { JOIN_KEEP, JOIN_STRICT };
+void join_review(struct session *s, enum join_doubt doubt);
 
 /* The client has gone: it leaves every room. */
 void join_leave_all(struct session *s);

@@ -21,6 +21,7 @@
 #include "recover.h"
 #include "reload.h"
 #include "resume.h"
+#include "revise.h"
 #include "room.h"
 #include "session.h"
 #include "signals.h"
@@ -263,7 +264,8 @@ static void set_up_stages(struct collabd *d)
     g->throttle = throttle_new(g);
     g->tidings = tidings_new(g);
     g->presence = presence_new(g);
-    g->authz = authz_new(g);
+    g->revision = revision_new(g);
+    g->authz = authz_new(g, revise);
     g->signaller = signaller_new(g);
     g->expiries = expiries_new(g);
     d->websockets = websockets_new(g, &f);
@@ -302,6 +304,7 @@ static void take_down(struct collabd *d)
     presence_stop(g->presence);
     tidings_stop(g->tidings);
     authz_stop(g->authz);
+    revision_stop(g->revision);
     signaller_stop(g->signaller);
     expiries_stop(g->expiries);
     https_end_all(d->https);
@@ -328,6 +331,7 @@ static void take_down(struct collabd *d)
     presence_free(g->presence);
     tidings_free(g->tidings);
     authz_free(g->authz);
+    revision_free(g->revision);
     signaller_free(g->signaller);
     expiries_free(g->expiries);
     hub_free(g->hub);

@@ -271,25 +271,30 @@ static const struct request unasked;
 /* What a client brings along. */
 struct arrival {
     struct gateway *gateway;
-    struct identity *who; /* the bearer of its token, given to the session; NULL: none came */
-    const char *refused;  /* why a token that came is not valid, or one had to come */
+    struct span token; /* empty: none came */
+    bool must;         /* one had to come */
     const struct codec *codec;
     struct account *address;
 };
+
+/* One without a token where none may come later. */
+static void refuse_unknown(struct session *s)
+{
+    struct fault f;
+    auth_missing(s->gateway, s->gateway->catalog->auth.from & ~(unsigned)CATALOG_FROM_AUTH, &f);
+    session_refuse(s, &unasked, ERROR_UNAUTHENTICATED, f.text, NULL);
+    session_close(s, CLOSE_POLICY);
+}
 
 static void *opened(void *arg, struct link *l)
 {
     struct arrival *a = arg;
     link_open(a->gateway, l, a->address);
     struct session *s = session_new(a->gateway, a->codec, l);
-    if (a->refused) {
-        session_refuse(s, &unasked, ERROR_UNAUTHENTICATED, a->refused, NULL);
-        session_close(s, CLOSE_POLICY);
-    } else if (a->who) {
-        session_identify(s, a->who);
-        a->who = NULL;
-        action_welcome(s, &unasked);
-    }
+    if (a->token.len)
+        action_enter(s, a->token, &unasked);
+    else if (a->must)
+        refuse_unknown(s);
     return s;
 }
 
@@ -347,9 +352,10 @@ static void upgrade(void *ctx, struct web_upgrade *u)
     };
     struct arrival a = {.gateway = ctx, .codec = &codec, .address = r->address};
     unsigned from = a.gateway->catalog->auth.from;
-    struct span token = auth_find(&ask, from);
+    a.token = auth_find(&ask, from);
+    a.must = (from & CATALOG_FROM_MESSAGE) == 0;
     struct fault f;
-    int64_t wait_ms = token.len ? auth_wait_ms(a.gateway, a.address) : 0;
+    int64_t wait_ms = a.token.len ? auth_wait_ms(a.gateway, a.address) : 0;
     if (web_lists(ask.protocols, PROTOCOL_NAME))
         a.codec = &v1_codec;
     if (wait_ms) {
@@ -357,15 +363,7 @@ static void upgrade(void *ctx, struct web_upgrade *u)
         u->refuse(u, 429, f.text);
         return;
     }
-    if (token.len) {
-        a.who = auth_check_client(a.gateway, a.address, token, &f);
-        a.refused = a.who ? NULL : f.text;
-    } else if ((from & CATALOG_FROM_MESSAGE) == 0) {
-        auth_missing(a.gateway, from & ~(unsigned)CATALOG_FROM_AUTH, &f);
-        a.refused = f.text;
-    }
-    if (!u->take(u, &receiver, &a))
-        identity_free(a.who);
+    u->take(u, &receiver, &a);
 }
 
 static bool leads(void *ctx, struct span path)

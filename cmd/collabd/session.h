@@ -45,6 +45,7 @@ enum { CODEC_PLAIN, CODEC_V1, CODEC_SOCKETIO, CODECS_MAX = 32 };
 
 struct seat;     /* hub.h: one room that the session is in */
 struct recovery; /* recover.h */
+struct entering; /* action.c */
 
 enum { SESSION_ID_CHARS = 16 };
 
@@ -61,6 +62,7 @@ struct session {
     struct rate_window window; /* of messages */
     uint32_t refusals;         /* for being over a rate, since a message was not */
     struct recovery *recovery; /* NULL: it is not kept */
+    struct entering *entering; /* NULL: nobody is being asked who its user is */
     struct seat *seats;
     uint32_t seat_count, seat_cap;
     uint64_t mark;     /* the hub's: the last delivery that this session was part of */

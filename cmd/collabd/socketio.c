@@ -37,6 +37,14 @@ struct member {
     struct member *next;
 };
 
+/* A client that wants to join one, while its token is being judged. */
+struct knock {
+    struct client *client; /* NULL: it has gone */
+    const struct namespace *nsp;
+    char *auth;
+    struct knock *next;
+};
+
 /* A packet whose attachments are arriving. */
 struct parts {
     struct buf text;
@@ -50,6 +58,7 @@ struct client {
     struct socketio *all;
     struct engine *engine;
     struct member *members;
+    struct knock *knocks;
     struct parts *parts; /* NULL: none is arriving */
     struct alarm late;   /* set while it has joined nothing */
 };
@@ -439,30 +448,66 @@ static void put_too_often(struct client *c, struct span name, int64_t wait_ms)
     buf_fini(&more);
 }
 
+static void answer_knock(struct knock *k, struct identity *who, enum error_code code,
+                         const char *why)
+{
+    char data[64];
+    if (who) {
+        join(k->client, k->nsp, who, span_of(k->auth));
+        return;
+    }
+    snprintf(data, sizeof(data), ",\"data\":{\"code\":\"%s\"}", error_name(code));
+    put_connect_error(k->client, k->nsp->name, why, data);
+}
+
+static void judged(void *arg, struct identity *who, enum error_code code, const char *why)
+{
+    struct knock *k = arg;
+    struct client *c = k->client;
+    if (c)
+        LL_DELETE(c->knocks, k);
+    if (c && !engine_link(c->engine)->closing)
+        answer_knock(k, who, code, why);
+    else
+        identity_free(who);
+    free(k->auth);
+    free(k);
+}
+
+static void knock(struct client *c, const struct namespace *nsp, struct span auth)
+{
+    struct knock *k = mem_alloc(sizeof(*k));
+    *k = (struct knock){.client = c, .nsp = nsp, .auth = span_text(auth)};
+    LL_PREPEND(c->knocks, k);
+    c->all->app->admit(gateway_of(c), engine_link(c->engine)->address, engine_token(c->engine),
+                       auth, judged, k);
+}
+
+static bool has_knocked(const struct client *c, const struct namespace *nsp)
+{
+    const struct knock *k;
+    LL_FOREACH (c->knocks, k)
+        if (k->nsp == nsp)
+            return true;
+    return false;
+}
+
 static void connect_to(struct client *c, const struct sio_packet *p)
 {
     const struct namespace *nsp = find_namespace(c->all, p->nsp);
-    struct fault f;
     if (!nsp) {
         put_connect_error(c, p->nsp, "Invalid namespace", "");
         return;
     }
-    if (find_member(c, p->nsp)) {
+    if (find_member(c, p->nsp) || has_knocked(c, nsp)) {
         violate(c, "a second CONNECT to a namespace");
         return;
     }
-    struct gateway *g = gateway_of(c);
-    struct account *address = engine_link(c->engine)->address;
-    int64_t wait_ms = auth_wait_ms(g, address);
-    if (wait_ms) {
+    int64_t wait_ms = auth_wait_ms(gateway_of(c), engine_link(c->engine)->address);
+    if (wait_ms)
         put_too_often(c, p->nsp, wait_ms);
-        return;
-    }
-    struct identity *who = c->all->app->admit(g, address, engine_token(c->engine), p->payload, &f);
-    if (who)
-        join(c, nsp, who, p->payload);
     else
-        put_connect_error(c, p->nsp, f.text, ",\"data\":{\"code\":\"unauthenticated\"}");
+        knock(c, nsp, p->payload);
 }
 
 /* --- packets in ----------------------------------------------------------------------------- */
@@ -590,8 +635,11 @@ static void message(void *user, struct span message, bool binary)
 static void closed(void *user)
 {
     struct client *c = user;
+    struct knock *k;
     while (c->members)
         leave(c, c->members, false);
+    LL_FOREACH (c->knocks, k)
+        k->client = NULL;
     wheel_cancel(&c->late.timer);
     drop_parts(c);
     free(c);

@@ -11,15 +11,16 @@
 #ifndef SOCKETIO_H
 #define SOCKETIO_H
 
+#include "auth.h"
 #include "engineio.h"
 #include "session.h"
 
 /* What the packets are for. */
 struct socketio_app {
     /* Who a client is that wants to join. token: as engine_token(); auth: what its CONNECT came
-     * with, an object or empty. NULL with a fault, which the client is told: it may not. */
-    struct identity *(*admit)(struct gateway *g, struct account *address, const char *token,
-                              struct span auth, struct fault *f);
+     * with, an object or empty. As auth_admit() does; one who may not is told why. */
+    void (*admit)(struct gateway *g, struct account *address, const char *token, struct span auth,
+                  auth_done *done, void *arg);
     /* It has joined; it has left. */
     void (*joined)(struct session *s, struct span auth);
     void (*left)(struct session *s);

@@ -54,17 +54,16 @@ static const struct engine_user echo_user = {echo_opened, echo_message, echo_clo
 
 /* --- Socket.IO ------------------------------------------------------------------------------ */
 
-static struct identity *admit(struct gateway *g, struct account *address, const char *token,
-                              struct span auth, struct fault *f)
+static void admit(struct gateway *g, struct account *address, const char *token, struct span auth,
+                  auth_done *done, void *arg)
 {
     (void)g;
     (void)address;
     (void)token;
     (void)auth;
-    (void)f;
     struct identity *who = mem_zero(sizeof(*who));
     who->user = mem_text("echo");
-    return who;
+    done(arg, who, 0, NULL);
 }
 
 /* An event of that name, with the arguments that follow the first of args. */

@@ -16,6 +16,7 @@
 #include "presence.h"
 #include "recover.h"
 #include "resume.h"
+#include "revise.h"
 #include "signals.h"
 #include "throttle.h"
 #include "tidings.h"
@@ -95,7 +96,8 @@ static inline void offline_open(struct offline *o, const char *catalog)
     g->throttle = throttle_new(g);
     g->tidings = tidings_new(g);
     g->presence = presence_new(g);
-    g->authz = authz_new(g);
+    g->revision = revision_new(g);
+    g->authz = authz_new(g, revise);
     g->signaller = signaller_new(g);
     g->expiries = expiries_new(g);
     redis_address_parse(&o->redis, span_of("unix:/nonexistent/redis"), &f);
@@ -112,6 +114,7 @@ static inline void offline_close(struct offline *o)
     presence_stop(g->presence);
     tidings_stop(g->tidings);
     authz_stop(g->authz);
+    revision_stop(g->revision);
     signaller_stop(g->signaller);
     expiries_stop(g->expiries);
     throttle_free(g->throttle);
@@ -123,6 +126,7 @@ static inline void offline_close(struct offline *o)
     presence_free(g->presence);
     tidings_free(g->tidings);
     authz_free(g->authz);
+    revision_free(g->revision);
     signaller_free(g->signaller);
     expiries_free(g->expiries);
     hub_free(g->hub);
