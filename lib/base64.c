@@ -32,7 +32,7 @@ void base64_encode(struct buf *out, struct span bytes)
 }
 
 /* The value of a digit; -1: it is none. */
-static int value_of(char c)
+static int value_of(char c, const char last[2])
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -40,43 +40,55 @@ static int value_of(char c)
         return c - 'a' + 26;
     if (c >= '0' && c <= '9')
         return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    return c == last[0] ? 62 : c == last[1] ? 63 : -1;
 }
 
-/* Reads n digits (2 to 4) as n - 1 bytes. False when one is none, or bits are left over. */
-static bool decode_group(char *to, const char *at, size_t n)
+/* Appends what digits without padding stand for, the last two of the alphabet being given. Returns
+ * 0; or -1, with nothing appended, and where it is wrong. No bits may be left beyond the last byte,
+ * so that bytes have one spelling. */
+static int decode(struct buf *out, struct span text, const char last[2], size_t *at)
 {
-    uint32_t bits = 0;
+    char *to = buf_room(out, text.len / 4 * 3 + 3);
+    unsigned bits = 0; /* those that make no byte yet are the lowest */
+    int count = 0;
 
-    for (size_t i = 0; i < 4; i++) {
-        int value = i < n ? value_of(at[i]) : 0;
+    for (*at = 0; *at < text.len; ++*at) {
+        int value = value_of(text.at[*at], last);
         if (value < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)value;
+            break;
+        bits = bits << 6 | (unsigned)value;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            *to++ = (char)(bits >> count & 0xff);
+        }
     }
-    for (size_t i = 0; i < n - 1; i++)
-        to[i] = (char)(bits >> (16 - 8 * i) & 0xff);
-    return n == 4 || (bits & (n == 3 ? 0xffU : 0xffffU)) == 0;
+    bool right = *at == text.len && count < 6 && (bits & ((1U << count) - 1)) == 0;
+    if (right)
+        out->len = (size_t)(to - out->at);
+    out->at[out->len] = '\0';
+    return right ? 0 : -1;
 }
 
 int base64_decode(struct buf *out, struct span text)
 {
-    size_t len = out->len, padding = 0;
+    size_t at;
 
     if (text.len % 4 != 0)
         return -1;
-    while (padding < 2 && padding < text.len && text.at[text.len - 1 - padding] == '=')
-        padding++;
-    char *to = buf_room(out, text.len / 4 * 3);
-    for (size_t i = 0; i < text.len; i += 4) {
-        size_t n = i + 4 == text.len ? 4 - padding : 4;
-        if (!decode_group(to, text.at + i, n)) {
-            out->at[len] = '\0';
-            return -1;
-        }
-        to += n - 1;
-    }
-    *to = '\0';
-    out->len = len + text.len / 4 * 3 - padding;
-    return 0;
+    for (int i = 0; i < 2 && text.len > 0 && text.at[text.len - 1] == '='; i++)
+        text.len--;
+    return decode(out, text, "+/", &at);
+}
+
+int base64url_decode(struct buf *out, struct span text, struct fault *f)
+{
+    size_t at;
+
+    if (decode(out, text, "-_", &at) == 0)
+        return 0;
+    if (at < text.len)
+        return fault_set(f, "byte %zu is %s, which is not base64url", at,
+                         fault_quote((struct span){text.at + at, 1}));
+    return fault_set(f, "does not end as base64url does: is it cut short?");
 }

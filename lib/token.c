@@ -1,4 +1,5 @@
 #include "token.h"
+#include "base64.h"
 #include "clock.h"
 #include "event.h"
 #include "json.h"
@@ -24,44 +25,6 @@ struct token {
     struct span alg; /* encoded strings, quotes included; empty: none */
     struct span kid;
 };
-
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* Strictly (RFC 4648, section 5): no padding, no white space, and no bits beyond the last byte,
- * so that a token has one spelling. */
-static int decode_base64(struct span text, struct buf *out, struct fault *f)
-{
-    char *to = buf_room(out, text.len / 4 * 3 + 3);
-    unsigned bits = 0; /* those that make no byte yet are the lowest */
-    int count = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        int value = base64_value(text.at[i]);
-        if (value < 0)
-            return fault_set(f, "byte %zu is %s, which is not base64url", i,
-                             fault_quote((struct span){text.at + i, 1}));
-        bits = bits << 6 | (unsigned)value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            *to++ = (char)(bits >> count & 0xff);
-        }
-    }
-    if (count == 6 || (bits & ((1U << count) - 1)) != 0)
-        return fault_set(f, "does not end as base64url does: is the token cut short?");
-    *to = '\0';
-    out->len = (size_t)(to - out->at);
-    return 0;
-}
 
 static int split(struct span text, struct span parts[PART_COUNT], struct fault *f)
 {
@@ -90,7 +53,7 @@ static int split(struct span text, struct span parts[PART_COUNT], struct fault *
 
 static int decode_object(const struct token *t, enum part part, struct buf *json, struct fault *f)
 {
-    if (decode_base64(t->parts[part], json, f) != 0 || json_check(buf_span(json), f) != 0)
+    if (base64url_decode(json, t->parts[part], f) != 0 || json_check(buf_span(json), f) != 0)
         return fault_at(f, "%s", part_names[part]);
     if (json_type(buf_span(json)) != JSON_OBJECT)
         return fault_set(f, "%s: must be an object, found %s", part_names[part],
@@ -118,7 +81,7 @@ static int token_init(struct token *t, struct span text, struct fault *f)
     if (split(text, t->parts, f) != 0 || decode_object(t, PART_HEADER, &t->header, f) != 0 ||
         decode_object(t, PART_CLAIMS, &t->claims, f) != 0)
         return -1;
-    int result = decode_base64(t->parts[PART_SIGNATURE], &signature, f);
+    int result = base64url_decode(&signature, t->parts[PART_SIGNATURE], f);
     buf_fini(&signature);
     return result == 0 ? 0 : fault_at(f, "%s", part_names[PART_SIGNATURE]);
 }

@@ -265,7 +265,7 @@ stamp() # SECONDS
 @test "truncated" {
     token '{"sub":"ann"}' >jwt
     head -c -2 jwt >short
-    refused 'signature: does not end as base64url does: is the token cut short?' short
+    refused 'signature: does not end as base64url does: is it cut short?' short
     cut -d. -f1,2 jwt >short
     refused 'not a token: must have 3 parts with a dot between, found 2' short
 }
@@ -280,7 +280,7 @@ stamp() # SECONDS
     head -c 300 /dev/zero >zeros
     refused 'not a token: must have 3 parts with a dot between, found 1' zeros
     printf 'a.b\001.c' >control
-    refused 'header: does not end as base64url does: is the token cut short?' control
+    refused 'header: does not end as base64url does: is it cut short?' control
     refused 'header: byte 0 (line 1, column 1): expected a value, found "x"' <<<eA.eA.eA
 }
 

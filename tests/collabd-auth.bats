@@ -155,7 +155,7 @@ is_sent_away() # NAME MESSAGE CONNECT_OPTION...
     }
     local good='"aud":["x","app"],"iss":"idp"'
     sends nonsense 'not a token: must have 3 parts with a dot between, found 1'
-    sends "${ANN%?}" 'signature: does not end as base64url does: is the token cut short?'
+    sends "${ANN%?}" 'signature: does not end as base64url does: is it cut short?'
     sends "$(token "{$good,\"sub\":\"ann\"}" '' <(printf %032d 0))" \
         'the signature does not match the key'
     sends "$(token "{$good,\"sub\":\"ann\"}" '{"alg":"RS256"}')" \

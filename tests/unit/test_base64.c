@@ -73,12 +73,38 @@ static void anything_else_is_refused(void **state)
     buf_fini(&out);
 }
 
+static void for_urls_without_padding(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"Zm9+", "byte 3 is \"+\", which is not base64url"},
+        {"Zg==", "byte 2 is \"=\", which is not base64url"},
+        {"Z", "does not end as base64url does: is it cut short?"},
+        {"Zm9vZh", "does not end as base64url does: is it cut short?"},
+    };
+    struct buf out = {0};
+    struct fault f;
+
+    (void)state;
+    assert_int_equal(base64url_decode(&out, span_of("-_-_"), &f), 0);
+    assert_int_equal(base64url_decode(&out, span_of("Zm9vYg"), &f), 0);
+    assert_string_equal(out.at, "\xfb\xff\xbf"
+                                "foob");
+    buf_clear(&out);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(base64url_decode(&out, span_of(wrong[i][0]), &f), -1);
+        assert_string_equal(f.text, wrong[i][1]);
+        assert_string_equal(out.at, "");
+    }
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_go_both_ways),
         cmocka_unit_test(every_byte_comes_back),
         cmocka_unit_test(anything_else_is_refused),
+        cmocka_unit_test(for_urls_without_padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -365,9 +365,9 @@ static void text_is_checked(void **state)
         {"e30=.e30.x", "header: byte 3 is \"=\", which is not base64url"},
         {"e 30.e30.x", "header: byte 1 is \" \", which is not base64url"},
         {"e3+.e30.x", "header: byte 2 is \"+\", which is not base64url"},
-        {"e30.e30.xxxxx", "signature: does not end as base64url does: is the token cut short?"},
-        {"e31.e30.x", "header: does not end as base64url does: is the token cut short?"},
-        {"e30.e30.xx", "signature: does not end as base64url does: is the token cut short?"},
+        {"e30.e30.xxxxx", "signature: does not end as base64url does: is it cut short?"},
+        {"e31.e30.x", "header: does not end as base64url does: is it cut short?"},
+        {"e30.e30.xx", "signature: does not end as base64url does: is it cut short?"},
     };
     char big[TOKEN_BYTES_MAX + 1];
 
