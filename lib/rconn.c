@@ -242,7 +242,7 @@ struct rconn {
     int open;   /* handles, and the lookup: the memory goes after them */
     int events; /* that poll waits for */
 
-    const struct redis_address *address;
+    const struct redis_node *node;
     const struct rconn_hooks *hooks;
     void *ctx;
     int timeout_ms;
@@ -586,18 +586,18 @@ static void on_pong(void *arg, const struct reply *r)
  * its connections accepted by the kernel. */
 static void greet(struct rconn *c)
 {
-    const struct redis_address *a = c->address;
+    const struct redis_node *n = c->node;
     char db[16];
 
-    if (a->password != NULL && a->user != NULL) {
-        struct span auth[] = {span_of("AUTH"), span_of(a->user), span_of(a->password)};
+    if (n->password != NULL && n->user != NULL) {
+        struct span auth[] = {span_of("AUTH"), span_of(n->user), span_of(n->password)};
         rconn_command(c, on_setting, c, 3, auth);
-    } else if (a->password != NULL) {
-        struct span auth[] = {span_of("AUTH"), span_of(a->password)};
+    } else if (n->password != NULL) {
+        struct span auth[] = {span_of("AUTH"), span_of(n->password)};
         rconn_command(c, on_setting, c, 2, auth);
     }
-    if (a->db != 0) {
-        snprintf(db, sizeof(db), "%d", a->db);
+    if (n->db != 0) {
+        snprintf(db, sizeof(db), "%d", n->db);
         struct span select[] = {span_of("SELECT"), span_of(db)};
         rconn_command(c, on_setting, c, 2, select);
     }
@@ -624,7 +624,7 @@ static void finish_connecting(struct rconn *c)
         return;
     }
     c->connected = true;
-    if (c->address->path == NULL)
+    if (c->node->path == NULL)
         redisEnableKeepAlive(c->redis);
     flush(c);
 }
@@ -660,8 +660,8 @@ static void on_timer(uv_timer_t *handle)
 /* host: an address, for which nothing has to be looked up; NULL: a Unix socket. */
 static int start_connecting(struct rconn *c, const char *host, struct fault *f)
 {
-    c->redis = host != NULL ? redisConnectNonBlock(host, c->address->port)
-                            : redisConnectUnixNonBlock(c->address->path);
+    c->redis = host != NULL ? redisConnectNonBlock(host, c->node->port)
+                            : redisConnectUnixNonBlock(c->node->path);
     if (c->redis == NULL || c->redis->err != 0) {
         set_why(f, c->redis != NULL ? c->redis->errstr : "out of memory");
         return -1;
@@ -717,7 +717,7 @@ static int start_lookup(struct rconn *c, struct fault *f)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     int error =
-        uv_getaddrinfo(c->timer.loop, &c->lookup, on_looked_up, c->address->host, NULL, &hints);
+        uv_getaddrinfo(c->timer.loop, &c->lookup, on_looked_up, c->node->host, NULL, &hints);
 
     if (error != 0)
         return fault_set(f, "%s", uv_strerror(error));
@@ -728,19 +728,19 @@ static int start_lookup(struct rconn *c, struct fault *f)
 
 static int start(struct rconn *c, struct fault *f)
 {
-    const struct redis_address *a = c->address;
+    const struct redis_node *n = c->node;
 
-    if (a->path == NULL && !is_address(a->host))
+    if (n->path == NULL && !is_address(n->host))
         return start_lookup(c, f);
-    return start_connecting(c, a->path == NULL ? a->host : NULL, f);
+    return start_connecting(c, n->path == NULL ? n->host : NULL, f);
 }
 
-struct rconn *rconn_open(uv_loop_t *loop, const struct redis_address *address, int timeout_ms,
+struct rconn *rconn_open(uv_loop_t *loop, const struct redis_node *node, int timeout_ms,
                          const struct rconn_hooks *hooks, void *ctx)
 {
     struct rconn *c = mem_zero(sizeof(*c));
 
-    c->address = address;
+    c->node = node;
     c->hooks = hooks;
     c->ctx = ctx;
     c->timeout_ms = timeout_ms;

@@ -11,7 +11,7 @@
 #define RCONN_H
 
 #include "buf.h"
-#include "fault.h"
+#include "redis_url.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -25,16 +25,6 @@ int64_t reply_integer(const struct reply *r);  /* of INTEGER; else 0 */
 size_t reply_count(const struct reply *r);     /* of LIST; else 0 */
 const struct reply *reply_at(const struct reply *r, size_t i);
 
-struct redis_address {
-    char *path; /* of a Unix socket; else NULL, and host and port count */
-    char *host;
-    int port;
-    int db;
-    char *user; /* NULL: none */
-    char *password;
-    char *label; /* the address without the password, for messages */
-};
-
 struct rconn_hooks {
     /* Authenticated, selected, and answering: commands may go. */
     void (*ready)(void *ctx);
@@ -47,9 +37,9 @@ struct rconn_hooks {
 
 struct rconn;
 
-/* Begins to connect; how it went is told by a hook, within timeout_ms. The address and the hooks
- * must outlive it. */
-struct rconn *rconn_open(uv_loop_t *loop, const struct redis_address *address, int timeout_ms,
+/* Begins to connect; how it went is told by a hook, within timeout_ms. The node and the hooks must
+ * outlive it. */
+struct rconn *rconn_open(uv_loop_t *loop, const struct redis_node *node, int timeout_ms,
                          const struct rconn_hooks *hooks, void *ctx);
 
 /* Queues a command; replies come in order. reply NULL: the connection was lost first, and whether

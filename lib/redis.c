@@ -1,284 +1,107 @@
 #include "redis.h"
 #include "clock.h"
 #include "ident.h"
+#include "lane.h"
 #include "mem.h"
 #include "num.h"
+#include "seek.h"
+#include "shard.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
+#include <utlist.h>
 
 enum {
-    PORT_PRESET = 6379,
-    DB_MAX = 1000000,
-    CONNECT_TIMEOUT_MS = 5000,
     DELAY_MIN_MS = 100,
     DELAY_MAX_MS = 5000,
-    PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
 };
 
-/* --- addresses ---------------------------------------------------------------------------- */
-
-static struct span span_skip(struct span s, size_t n)
-{
-    return (struct span){s.at + n, s.len - n};
-}
-
-/* Where a byte stands first, or last; s.len: nowhere. */
-static size_t find_first(struct span s, char c)
-{
-    const char *at = s.len > 0 ? memchr(s.at, c, s.len) : NULL;
-
-    return at != NULL ? (size_t)(at - s.at) : s.len;
-}
-
-static size_t find_last(struct span s, char c)
-{
-    const char *at = s.len > 0 ? memrchr(s.at, c, s.len) : NULL;
-
-    return at != NULL ? (size_t)(at - s.at) : s.len;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* Undoes percent-encoding (RFC 3986, section 2.1). The fault doesn't show the text: it may be a
- * password. */
-static int decode(struct span text, const char *what, char **out, struct fault *f)
-{
-    char *to = mem_alloc(text.len + 1);
-
-    *out = to;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-        if (c == '%') {
-            int high = i + 2 < text.len ? hex_digit(text.at[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(text.at[i + 2]) : -1;
-            if (low < 0)
-                return fault_set(f, "%s: %% must be followed by two hexadecimal digits", what);
-            c = (char)(high << 4 | low);
-            i += 2;
-        }
-        if (c == '\0')
-            return fault_set(f, "%s: a NUL byte in it", what);
-        *to++ = c;
-    }
-    *to = '\0';
-    return 0;
-}
-
-/* No fault here shows what it found: who forgot the @ has put a password where a host, a port or a
- * path is looked for. */
-static int parse_number(struct span text, const char *what, int64_t min, int64_t max, int *out,
-                        struct fault *f)
-{
-    int64_t number;
-
-    if (num_parse(text, min, max, &number, f) != 0)
-        return fault_at(f, "%s", what);
-    *out = (int)number;
-    return 0;
-}
-
-static int parse_userinfo(struct redis_address *a, struct span text, struct fault *f)
-{
-    size_t colon = find_first(text, ':');
-
-    if (colon == text.len)
-        return fault_set(f, "a user needs a password: user:password@");
-    if (colon > 0 && decode((struct span){text.at, colon}, "user", &a->user, f) != 0)
-        return -1;
-    return decode(span_skip(text, colon + 1), "password", &a->password, f);
-}
-
-static int parse_db(struct redis_address *a, struct span text, struct fault *f)
-{
-    if (a->db >= 0)
-        return fault_set(f, "db: given twice");
-    return parse_number(text, "db", 0, DB_MAX, &a->db, f);
-}
-
-/* Takes ?db=N off the end. */
-static int parse_query(struct redis_address *a, struct span *text, struct fault *f)
-{
-    size_t mark = find_first(*text, '?');
-
-    if (mark == text->len)
-        return 0;
-    struct span query = span_skip(*text, mark + 1);
-    text->len = mark;
-    if (!span_starts(query, "db="))
-        return fault_set(f, "only ?db=N may follow the address");
-    return parse_db(a, span_skip(query, 3), f);
-}
-
-static int check_host(const char *host, struct fault *f)
-{
-    if (host[0] == '\0')
-        return fault_set(f, "no host: redis://host[:port][/db]");
-    for (const char *at = host; *at != '\0'; at++)
-        if ((unsigned char)*at <= ' ' || *at == 0x7f || strchr("/?#@[]\\", *at) != NULL)
-            return fault_set(f, "host: neither a name nor an address");
-    return 0;
-}
-
-static int parse_host(struct redis_address *a, struct span text, struct fault *f)
-{
-    bool bracket = span_starts(text, "[");
-    size_t end = find_first(text, bracket ? ']' : ':');
-
-    if (bracket && end == text.len)
-        return fault_set(f, "host: the closing ] is missing");
-    if (!bracket && find_last(text, ':') != end)
-        return fault_set(f, "host: an IPv6 address stands in brackets, as in redis://[::1]");
-    struct span host = {text.at + bracket, end - bracket};
-    struct span rest = span_skip(text, end + bracket);
-    if (decode(host, "host", &a->host, f) != 0 || check_host(a->host, f) != 0)
-        return -1;
-    a->port = PORT_PRESET;
-    if (rest.len == 0)
-        return 0;
-    if (rest.at[0] != ':')
-        return fault_set(f, "host: only :port may follow the ]");
-    return parse_number(span_skip(rest, 1), "port", 1, 65535, &a->port, f);
-}
-
-/* All before the last @ is user and password, also when a / or ? in it should have been encoded:
- * none of it may be taken for something that a message shows. */
-static int parse_tcp(struct redis_address *a, struct span text, struct fault *f)
-{
-    size_t at_sign = find_last(text, '@');
-
-    if (at_sign < text.len) {
-        if (parse_userinfo(a, (struct span){text.at, at_sign}, f) != 0)
-            return -1;
-        text = span_skip(text, at_sign + 1);
-    }
-    if (parse_query(a, &text, f) != 0)
-        return -1;
-    size_t slash = find_first(text, '/');
-    if (slash + 1 < text.len && parse_db(a, span_skip(text, slash + 1), f) != 0)
-        return -1;
-    return parse_host(a, (struct span){text.at, slash}, f);
-}
-
-static int parse_path(struct redis_address *a, struct span text, struct fault *f)
-{
-    if (parse_query(a, &text, f) != 0 || decode(text, "path", &a->path, f) != 0)
-        return -1;
-    size_t len = strlen(a->path);
-    if (len == 0)
-        return fault_set(f, "no path: unix:///path of a socket");
-    if (len > PATH_BYTES_MAX)
-        return fault_set(f, "path: %zu bytes, and a Unix socket's has at most %d", len,
-                         PATH_BYTES_MAX);
-    return 0;
-}
-
-static int parse_unix(struct redis_address *a, struct span text, struct fault *f)
-{
-    if (!span_starts(text, "//"))
-        return parse_path(a, text, f);
-    text = span_skip(text, 2);
-    if (span_starts(text, "/"))
-        return parse_path(a, text, f);
-    size_t at_sign = find_last(text, '@');
-    if (!span_starts(span_skip(text, at_sign), "@/"))
-        return fault_set(f, "path: must begin with a / after unix://");
-    if (parse_userinfo(a, (struct span){text.at, at_sign}, f) != 0)
-        return -1;
-    return parse_path(a, span_skip(text, at_sign + 1), f);
-}
-
-static char *make_label(const struct redis_address *a)
-{
-    struct buf b = {0};
-    bool bracket = a->host != NULL && strchr(a->host, ':') != NULL;
-
-    if (a->path != NULL)
-        buf_printf(&b, "unix:%s", a->path);
-    else
-        buf_printf(&b, bracket ? "redis://[%s]:%d" : "redis://%s:%d", a->host, a->port);
-    if (a->db != 0)
-        buf_printf(&b, a->path != NULL ? "?db=%d" : "/%d", a->db);
-    return b.at;
-}
-
-int redis_address_parse(struct redis_address *a, struct span url, struct fault *f)
-{
-    int result;
-
-    *a = (struct redis_address){.db = -1};
-    if (span_starts(url, "redis://"))
-        result = parse_tcp(a, span_skip(url, strlen("redis://")), f);
-    else if (span_starts(url, "unix:"))
-        result = parse_unix(a, span_skip(url, strlen("unix:")), f);
-    else
-        result = fault_set(f, "must begin with redis:// or unix:");
-    if (result != 0) {
-        redis_address_fini(a);
-        return fault_at(f, "Redis URL");
-    }
-    if (a->db < 0)
-        a->db = 0;
-    a->label = make_label(a);
-    return 0;
-}
-
-void redis_address_fini(struct redis_address *a)
-{
-    free(a->path);
-    free(a->host);
-    free(a->user);
-    free(a->password);
-    free(a->label);
-    *a = (struct redis_address){0};
-}
-
-/* --- the deployment ----------------------------------------------------------------------- */
-
-/* One of the two connections. */
-struct side {
+/* A server of the deployment. */
+struct member {
+    struct member *next;
     struct redis *redis;
-    struct rconn *conn; /* NULL: none */
-    bool ready;
+    struct shard *shard;
+    bool serves;   /* some slot; or all, as there are none */
+    bool is_plain; /* it carries subscriptions that belong to no slot */
 };
 
 struct redis {
     uv_loop_t *loop;
     const struct redis_address *address;
+    const char *probe;
     const struct redis_hooks *hooks;
     void *ctx;
 
-    struct side commands;
-    struct side subscriptions;
+    struct topology found; /* last */
+    struct seek *seek;     /* NULL: none under way */
+    bool is_stale;         /* what it finds may be: seek again after it */
+    struct member *members;
+    struct member **owners; /* by slot; NULL: it is no cluster */
+    struct lanes *lanes;    /* of a cluster */
+
     bool up;
     bool told_down;
     bool closed;
     struct fault why; /* it isn't up */
 
-    uv_timer_t retry;
+    uv_timer_t retry, watch;
+    int handles;
+    int probe_ms; /* 0: not yet */
     int delay_ms; /* before the next attempt */
     int64_t up_since_ms;
 };
 
-static void give_up(struct side *side)
-{
-    struct rconn *conn = side->conn;
+/* --- members ------------------------------------------------------------------------------ */
 
-    side->conn = NULL;
-    side->ready = false;
-    if (conn != NULL)
-        rconn_close(conn);
+static void member_free(struct redis *r, struct member *m)
+{
+    LL_DELETE(r->members, m);
+    shard_close(m->shard);
+    free(m);
 }
+
+static const struct shard_hooks shard_hooks;
+
+static struct member *member_open(struct redis *r, const struct redis_node *node)
+{
+    struct member *m = mem_zero(sizeof(*m));
+
+    m->redis = r;
+    m->shard = shard_open(r->loop, node, r->probe, &shard_hooks, m);
+    LL_APPEND(r->members, m);
+    return m;
+}
+
+static struct member *find_member(const struct redis *r, const struct redis_node *node)
+{
+    struct member *m;
+
+    LL_FOREACH (r->members, m) {
+        if (strcmp(shard_node(m->shard)->label, node->label) == 0)
+            return m;
+    }
+    return NULL;
+}
+
+static struct member *find_or_open(struct redis *r, const struct redis_node *node)
+{
+    struct member *m = find_member(r, node);
+
+    return m != NULL ? m : member_open(r, node);
+}
+
+static bool is_member(const struct redis *r, const void *who)
+{
+    const struct member *m;
+
+    LL_FOREACH (r->members, m) {
+        if (m == who)
+            return true;
+    }
+    return false;
+}
+
+/* --- up and down -------------------------------------------------------------------------- */
 
 static void on_retry(uv_timer_t *handle);
 
@@ -293,14 +116,30 @@ static void schedule(struct redis *r, bool was_up)
     r->delay_ms = r->delay_ms * 2 < DELAY_MAX_MS ? r->delay_ms * 2 : DELAY_MAX_MS;
 }
 
-static void lose(struct redis *r, const char *why)
+static void give_up(struct redis *r)
+{
+    if (r->seek != NULL)
+        seek_stop(r->seek);
+    r->seek = NULL;
+    r->is_stale = false;
+    while (r->members != NULL)
+        member_free(r, r->members);
+    if (r->lanes != NULL)
+        lanes_drop(r->lanes);
+}
+
+static void lose(struct redis *r, const char *label, const char *why)
 {
     bool was_up = r->up;
+    struct fault f;
 
+    if (label != NULL)
+        fault_set(&f, "%s: %s", label, why);
+    else
+        fault_set(&f, "%s", why);
+    r->why = f;
     r->up = false;
-    fault_set(&r->why, "%s: %s", r->address->label, why);
-    give_up(&r->commands);
-    give_up(&r->subscriptions);
+    give_up(r);
     if (r->closed)
         return;
     schedule(r, was_up);
@@ -310,82 +149,404 @@ static void lose(struct redis *r, const char *why)
     r->hooks->down(r->ctx, r->why.text);
 }
 
-static void on_ready(void *ctx)
+static bool is_complete(const struct redis *r)
 {
-    struct side *side = ctx;
-    struct redis *r = side->redis;
+    const struct member *m;
 
-    side->ready = true;
-    if (!r->commands.ready || !r->subscriptions.ready)
-        return;
+    LL_FOREACH (r->members, m) {
+        if (m->serves && !shard_is_ready(m->shard))
+            return false;
+    }
+    return true;
+}
+
+static void rise(struct redis *r)
+{
     r->up = true;
     r->told_down = false;
     r->up_since_ms = clock_steady_ms();
     r->hooks->up(r->ctx);
 }
 
+static void on_ready(void *ctx)
+{
+    struct member *m = ctx;
+    struct redis *r = m->redis;
+
+    if (r->address->master != NULL && shard_is_replica(m->shard)) {
+        lose(r, shard_node(m->shard)->label, "is a replica");
+        return;
+    }
+    if (r->probe_ms > 0)
+        shard_probe(m->shard, r->probe_ms);
+    if (!r->up && is_complete(r)) {
+        rise(r);
+    } else if (r->up) {
+        if (r->hooks->joined != NULL)
+            r->hooks->joined(r->ctx);
+        lanes_retry(r->lanes);
+    }
+}
+
 static void on_push(void *ctx, const struct reply *reply)
 {
-    struct side *side = ctx;
+    struct member *m = ctx;
 
-    side->redis->hooks->push(side->redis->ctx, reply);
+    if (m->redis->up)
+        m->redis->hooks->push(m->redis->ctx, reply);
 }
 
 static void on_closed(void *ctx, const char *why)
 {
-    struct side *side = ctx;
+    struct member *m = ctx;
+    struct redis *r = m->redis;
+    struct fault label;
 
-    lose(side->redis, why);
+    if (!m->serves && !m->is_plain) {
+        member_free(r, m);
+        return;
+    }
+    fault_set(&label, "%s", shard_node(m->shard)->label);
+    lose(r, label.text, why);
 }
 
-static const struct rconn_hooks rconn_hooks = {
+static const struct shard_hooks shard_hooks = {
     .ready = on_ready,
     .push = on_push,
     .closed = on_closed,
 };
 
-static void connect_both(struct redis *r)
-{
-    struct side *sides[] = {&r->commands, &r->subscriptions};
+/* --- who serves --------------------------------------------------------------------------- */
 
-    for (int i = 0; i < 2; i++)
-        sides[i]->conn =
-            rconn_open(r->loop, r->address, CONNECT_TIMEOUT_MS, &rconn_hooks, sides[i]);
+static void seek(struct redis *r);
+
+/* Those who serve nothing any more go when they have answered all. One that carries other
+ * subscriptions stays: they are of the whole cluster. */
+static void retire(struct redis *r)
+{
+    struct member *m, *next;
+
+    LL_FOREACH_SAFE (r->members, m, next) {
+        bool busy = shard_is_ready(m->shard) && rconn_backlog(shard_commands(m->shard)) > 0;
+        if (!m->serves && !m->is_plain && !busy)
+            member_free(r, m);
+    }
+}
+
+static void take_cluster(struct redis *r)
+{
+    struct topology *t = &r->found;
+    struct member **nodes = mem_alloc(t->count * sizeof(*nodes));
+    struct member *m;
+
+    if (r->owners == NULL)
+        r->owners = mem_alloc(SLOT_COUNT * sizeof(*r->owners));
+    LL_FOREACH (r->members, m) {
+        m->serves = false;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        nodes[i] = find_or_open(r, &t->nodes[i]);
+        nodes[i]->serves = true;
+    }
+    for (size_t i = 0; i < SLOT_COUNT; i++)
+        r->owners[i] = nodes[t->owners[i]];
+    free(nodes);
+    retire(r);
+    if (r->up)
+        lanes_retry(r->lanes);
+}
+
+static void take_single(struct redis *r)
+{
+    free(r->owners);
+    r->owners = NULL;
+    member_open(r, &r->found.nodes[0])->serves = true;
+}
+
+static const struct lane_hooks lane_hooks;
+
+static void take_found(struct redis *r)
+{
+    bool is_cluster = r->found.owners != NULL;
+
+    if (r->up && is_cluster != (r->owners != NULL)) {
+        lose(r, r->address->label, "became another kind of server");
+    } else if (is_cluster) {
+        if (r->lanes == NULL)
+            r->lanes = lanes_new(r->loop, &lane_hooks, r);
+        take_cluster(r);
+    } else if (!r->up) {
+        take_single(r);
+    } else if (find_member(r, &r->found.nodes[0]) == NULL) {
+        lose(r, r->found.nodes[0].label, "is the master now");
+    }
+}
+
+static void on_sought(void *ctx, struct topology *t, const char *why)
+{
+    struct redis *r = ctx;
+
+    r->seek = NULL;
+    if (t == NULL && !r->up)
+        lose(r, NULL, why);
+    if (t == NULL)
+        return;
+    topology_fini(&r->found);
+    r->found = *t;
+    *t = (struct topology){0};
+    take_found(r);
+    if (r->up && r->is_stale && r->seek == NULL)
+        seek(r);
+}
+
+static void seek(struct redis *r)
+{
+    r->is_stale = r->seek != NULL;
+    if (r->seek == NULL)
+        r->seek = seek_start(r->loop, r->address, &r->found, on_sought, r);
 }
 
 static void on_retry(uv_timer_t *handle)
 {
-    connect_both(handle->data);
+    seek(handle->data);
 }
 
-struct redis *redis_open(uv_loop_t *loop, const struct redis_address *address,
+/* A server that was named alone and stands for itself is the one, whoever asks. */
+static void on_watch(uv_timer_t *handle)
+{
+    struct redis *r = handle->data;
+
+    if (r->up && r->seek == NULL && (r->owners != NULL || r->address->master != NULL))
+        seek(r);
+}
+
+/* --- commands ----------------------------------------------------------------------------- */
+
+/* The word of a script's keys that stands for a run, or 0. */
+static int find_run(int argc, const struct span *argv)
+{
+    int64_t keys;
+    struct fault f;
+
+    if (argc < 4 || !span_starts(argv[0], "EVAL") ||
+        num_parse(argv[2], 1, argc - 3, &keys, &f) != 0)
+        return 0;
+    for (int i = 3; i < 3 + keys; i++)
+        if (argv[i].len > 0 && argv[i].at[argv[i].len - 1] == REDIS_RUN[0])
+            return i;
+    return 0;
+}
+
+static void send_run(struct shard *shard, reply_fn *fn, void *arg, int argc,
+                     const struct span *argv, int run)
+{
+    struct span *words = mem_alloc((size_t)argc * sizeof(*words));
+    struct buf key = {0};
+
+    memcpy(words, argv, (size_t)argc * sizeof(*words));
+    buf_add(&key, argv[run].at, argv[run].len - 1);
+    buf_join(&key, shard_run(shard));
+    words[run] = buf_span(&key);
+    rconn_command(shard_commands(shard), fn, arg, argc, words);
+    buf_fini(&key);
+    free(words);
+}
+
+static void send_to(struct shard *shard, reply_fn *fn, void *arg, int argc, const struct span *argv)
+{
+    int run = find_run(argc, argv);
+
+    if (run > 0)
+        send_run(shard, fn, arg, argc, argv, run);
+    else
+        rconn_command(shard_commands(shard), fn, arg, argc, argv);
+}
+
+static unsigned slot_for(int argc, const struct span *argv)
+{
+    int key = span_starts(argv[0], "EVAL") ? 3 : 1;
+
+    return key < argc ? slot_of(argv[key]) : 0;
+}
+
+static void on_flight(void *arg, const struct reply *r)
+{
+    lanes_answer(arg, r);
+}
+
+static bool is_sharded(struct span command)
+{
+    return span_is(command, "SSUBSCRIBE") || span_is(command, "SUNSUBSCRIBE");
+}
+
+static bool send_flight(void *ctx, struct flight *f)
+{
+    static const struct span asking = {"ASKING", 6};
+    struct redis *r = ctx;
+    bool asks = f->asked != NULL && is_member(r, f->asked);
+    struct member *m = asks ? f->asked : r->owners[f->slot];
+
+    if (!shard_is_ready(m->shard))
+        return false;
+    if (f->is_subscription) {
+        m->is_plain |= !is_sharded(f->argv[0]);
+        rconn_subscription(shard_subscriptions(m->shard), on_flight, f, f->argc, f->argv);
+        return true;
+    }
+    if (asks)
+        rconn_command(shard_commands(m->shard), NULL, NULL, 1, &asking);
+    send_to(m->shard, on_flight, f, f->argc, f->argv);
+    return true;
+}
+
+static struct member *find_target(struct redis *r, const struct redirect *to)
+{
+    struct redis_node node;
+
+    if (to->host.len == 0)
+        return NULL;
+    redis_node_at(&node, to->host, to->port, 0, &r->address->nodes[0]);
+    struct member *m = find_or_open(r, &node);
+    redis_node_fini(&node);
+    return m;
+}
+
+static void on_redirect(void *ctx, struct flight *f, const struct redirect *to)
+{
+    struct redis *r = ctx;
+    struct member *m;
+
+    switch (to->kind) {
+    case REDIRECT_MOVED:
+        m = find_target(r, to);
+        if (m != NULL) {
+            r->owners[f->slot] = m;
+            m->serves = true;
+        }
+        seek(r);
+        break;
+    case REDIRECT_ASK:
+        f->asked = find_target(r, to);
+        break;
+    case REDIRECT_DOWN:
+        lose(r, r->address->label, "the cluster is down");
+        break;
+    default:
+        break;
+    }
+}
+
+static const struct lane_hooks lane_hooks = {.send = send_flight, .redirect = on_redirect};
+
+void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv)
+{
+    if (!r->up) {
+        if (fn != NULL)
+            fn(arg, NULL);
+    } else if (r->owners != NULL) {
+        lanes_command(r->lanes, slot_for(argc, argv), false, fn, arg, argc, argv);
+    } else {
+        send_to(r->members->shard, fn, arg, argc, argv);
+    }
+}
+
+void redis_subscription(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv)
+{
+    if (!r->up) {
+        if (fn != NULL)
+            fn(arg, NULL);
+    } else if (r->owners != NULL) {
+        lanes_command(r->lanes, slot_for(argc, argv), true, fn, arg, argc, argv);
+    } else {
+        rconn_subscription(shard_subscriptions(r->members->shard), fn, arg, argc, argv);
+    }
+}
+
+static struct member *nth_serving(const struct redis *r, size_t n)
+{
+    struct member *m;
+
+    LL_FOREACH (r->members, m) {
+        if (m->serves && shard_is_ready(m->shard) && n-- == 0)
+            return m;
+    }
+    return NULL;
+}
+
+size_t redis_servers(const struct redis *r)
+{
+    size_t count = 0;
+
+    while (r->up && nth_serving(r, count) != NULL)
+        count++;
+    return count;
+}
+
+void redis_command_at(struct redis *r, size_t server, reply_fn *fn, void *arg, int argc,
+                      const struct span *argv)
+{
+    struct member *m = r->up ? nth_serving(r, server) : NULL;
+
+    if (m != NULL)
+        rconn_command(shard_commands(m->shard), fn, arg, argc, argv);
+    else if (fn != NULL)
+        fn(arg, NULL);
+}
+
+size_t redis_backlog(const struct redis *r)
+{
+    size_t bytes = r->lanes != NULL ? lanes_backlog(r->lanes) : 0;
+    const struct member *m;
+
+    LL_FOREACH (r->members, m) {
+        if (shard_is_ready(m->shard))
+            bytes += rconn_backlog(shard_commands(m->shard));
+    }
+    return bytes;
+}
+
+/* --- opening and closing ------------------------------------------------------------------ */
+
+struct redis *redis_open(uv_loop_t *loop, const struct redis_address *address, const char *probe,
                          const struct redis_hooks *hooks, void *ctx)
 {
     struct redis *r = mem_zero(sizeof(*r));
 
     r->loop = loop;
     r->address = address;
+    r->probe = probe;
     r->hooks = hooks;
     r->ctx = ctx;
-    r->commands.redis = r->subscriptions.redis = r;
     r->delay_ms = DELAY_MIN_MS;
     fault_set(&r->why, "%s: not connected yet", address->label);
     uv_timer_init(loop, &r->retry);
-    r->retry.data = r;
-    connect_both(r);
+    uv_timer_init(loop, &r->watch);
+    r->retry.data = r->watch.data = r;
+    r->handles = 2;
+    seek(r);
     return r;
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct redis *r = handle->data;
+
+    if (--r->handles > 0)
+        return;
+    topology_fini(&r->found);
+    free(r->owners);
+    free(r);
 }
 
 void redis_close(struct redis *r)
 {
     r->closed = true;
-    lose(r, "closed");
+    lose(r, r->address->label, "closed");
+    if (r->lanes != NULL)
+        lanes_free(r->lanes);
+    r->lanes = NULL;
     uv_close((uv_handle_t *)&r->retry, on_timer_closed);
+    uv_close((uv_handle_t *)&r->watch, on_timer_closed);
 }
 
 bool redis_is_up(const struct redis *r)
@@ -393,33 +554,29 @@ bool redis_is_up(const struct redis *r)
     return r->up;
 }
 
+bool redis_is_cluster(const struct redis *r)
+{
+    return r->owners != NULL;
+}
+
 const char *redis_why(const struct redis *r)
 {
     return r->why.text;
 }
 
-void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv)
-{
-    if (r->up)
-        rconn_command(r->commands.conn, fn, arg, argc, argv);
-    else if (fn != NULL)
-        fn(arg, NULL);
-}
-
-void redis_subscription(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv)
-{
-    if (r->up)
-        rconn_subscription(r->subscriptions.conn, fn, arg, argc, argv);
-    else if (fn != NULL)
-        fn(arg, NULL);
-}
-
-size_t redis_backlog(const struct redis *r)
-{
-    return r->commands.conn != NULL ? rconn_backlog(r->commands.conn) : 0;
-}
-
 void redis_reset(struct redis *r, const char *why)
 {
-    lose(r, why);
+    lose(r, r->members != NULL ? shard_node(r->members->shard)->label : r->address->label, why);
+}
+
+void redis_probe(struct redis *r, int interval_ms)
+{
+    struct member *m;
+
+    r->probe_ms = interval_ms;
+    LL_FOREACH (r->members, m) {
+        if (shard_is_ready(m->shard))
+            shard_probe(m->shard, interval_ms);
+    }
+    uv_timer_start(&r->watch, on_watch, (uint64_t)interval_ms, (uint64_t)interval_ms);
 }

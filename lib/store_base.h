@@ -42,7 +42,7 @@
 #define ADAPTER_REQUEST   "-request#"
 #define ADAPTER_RESPONSE  "-response#"
 
-enum { STORE_PROBE_CHARS = 16, STORE_SERVER_CHARS = 40 };
+enum { STORE_PROBE_CHARS = 16 };
 
 struct ask;
 struct pattern;
@@ -52,9 +52,7 @@ struct store {
     struct redis *redis;
     const struct store_hooks *hooks;
     void *ctx;
-    bool up;
-    bool told_down;
-    bool closed;
+    uv_timer_t end; /* never runs: once it is closed, the memory goes */
 
     struct ask *asks; /* the first `sent` of them are on their way in one command */
     struct ask **asks_end;
@@ -67,14 +65,6 @@ struct store {
 
     char probe[sizeof(PROBE_CHANNEL) + STORE_PROBE_CHARS];
     char answer[sizeof(ANSWER_CHANNEL) + STORE_PROBE_CHARS];
-    uv_timer_t probe_timer;
-    bool probe_sent;  /* and has not come back */
-    bool probe_taken; /* Redis has answered its PUBLISH */
-    bool heard;       /* anything subscribed to, since the probe was last looked after */
-    int probe_turns;  /* of the timer since then */
-
-    char server[STORE_SERVER_CHARS + 1]; /* which run of which Redis; "-": it doesn't say */
-    bool server_known, probe_listened;   /* since the connection was made */
     bool scripts_loaded;
 
     struct span from;  /* of the event that is being handed up */

@@ -374,8 +374,6 @@ static void take_message(struct store *s, struct span by, struct span channel, s
     if (take_room(channel, &room)) {
         if (is_the_one(s, by, room))
             s->hooks->event(s->ctx, room, take_from(s, text));
-    } else if (span_is(channel, s->probe)) {
-        s->probe_sent = false;
     } else {
         take_own(s, channel, text);
     }
@@ -387,7 +385,6 @@ static void on_push(void *ctx, const struct reply *r)
     struct span word = reply_text(reply_at(r, 0));
     struct span by = {0};
 
-    s->heard = true;
     if (span_is(word, "message")) {
         take_message(s, by, reply_text(reply_at(r, 1)), reply_text(reply_at(r, 2)));
     } else if (span_is(word, "pmessage") && reply_count(r) == 4) {
@@ -398,125 +395,28 @@ static void on_push(void *ctx, const struct reply *r)
     }
 }
 
-/* --- up, down, and the probe between ------------------------------------------------------- */
-
-static void reset(struct store *s, const struct reply *r)
-{
-    struct fault f;
-    struct span words = reply_text(r);
-
-    fault_set(&f, "%.*s", (int)words.len, words.at);
-    redis_reset(s->redis, f.text);
-}
-
-static void rise(struct store *s)
-{
-    if (!s->server_known || !s->probe_listened || s->closed)
-        return;
-    s->up = true;
-    s->told_down = false;
-    s->hooks->up(s->ctx);
-}
-
-static void on_probe_channel(void *arg, const struct reply *r)
-{
-    struct store *s = arg;
-
-    if (r == NULL)
-        return;
-    if (reply_kind(r) == REPLY_ERROR) {
-        reset(s, r);
-        return;
-    }
-    s->probe_listened = true;
-    rise(s);
-}
-
-/* The run_id of INFO; what has no right to INFO shares an epoch with others of its kind. */
-static void on_server(void *arg, const struct reply *r)
-{
-    static const char mark[] = "run_id:";
-    struct store *s = arg;
-
-    if (r == NULL)
-        return;
-    struct span text = reply_text(r);
-    const char *at = memmem(text.at, text.len, mark, sizeof(mark) - 1);
-    snprintf(s->server, sizeof(s->server), "-");
-    if (reply_kind(r) == REPLY_TEXT && at != NULL)
-        snprintf(s->server, sizeof(s->server), "%.*s", STORE_SERVER_CHARS, at + sizeof(mark) - 1);
-    s->server_known = true;
-    rise(s);
-}
+/* --- up and down --------------------------------------------------------------------------- */
 
 static void on_up(void *ctx)
 {
     struct store *s = ctx;
-    struct span subscribe[] = {span_of("SUBSCRIBE"), span_of(s->probe)};
-    struct span info[] = {span_of("INFO"), span_of("server")};
 
-    s->server_known = s->probe_listened = s->scripts_loaded = false;
-    redis_subscription(s->redis, on_probe_channel, s, 2, subscribe);
-    redis_command(s->redis, on_server, s, 2, info);
+    s->scripts_loaded = false;
+    s->hooks->up(s->ctx);
 }
 
 static void on_down(void *ctx, const char *why)
 {
     struct store *s = ctx;
 
-    s->up = false;
-    s->probe_sent = false;
-    s->probe_turns = 0;
     drop_patterns(s);
     drop_asks(s);
-    if (s->closed || s->told_down)
-        return;
-    s->told_down = true;
     s->hooks->down(s->ctx, why);
-}
-
-static void on_probe_taken(void *arg, const struct reply *r)
-{
-    struct store *s = arg;
-
-    if (r != NULL && reply_kind(r) == REPLY_ERROR)
-        reset(s, r);
-    else
-        s->probe_taken = true;
-}
-
-static void send_probe(struct store *s)
-{
-    struct span publish[] = {span_of("PUBLISH"), span_of(s->probe), span_of("")};
-
-    s->probe_sent = true;
-    s->probe_taken = false;
-    redis_command(s->redis, on_probe_taken, s, 3, publish);
-}
-
-/* Two turns make an interval: when this process was held up, what came meanwhile is read between
- * them. A probe that is late in a queue of other messages proves as much as one that is back. */
-static void on_probe_timer(uv_timer_t *handle)
-{
-    struct store *s = handle->data;
-
-    if (!store_is_up(s) || ++s->probe_turns < 2)
-        return;
-    if (s->probe_sent && !(s->probe_taken && s->heard)) {
-        redis_reset(s->redis, "the probe was not answered");
-        return;
-    }
-    s->probe_turns = 0;
-    s->heard = false;
-    if (!s->probe_sent)
-        send_probe(s);
 }
 
 void store_probe(struct store *s, int interval_ms)
 {
-    uint64_t turn_ms = interval_ms > 1 ? (uint64_t)interval_ms / 2 : 1;
-
-    uv_timer_start(&s->probe_timer, on_probe_timer, turn_ms, turn_ms);
+    redis_probe(s->redis, interval_ms);
 }
 
 /* --- opening and closing ------------------------------------------------------------------- */
@@ -535,13 +435,13 @@ struct store *store_open(uv_loop_t *loop, const struct redis_address *address,
     ident_random(s->probe + sizeof(PROBE_CHANNEL) - 1, STORE_PROBE_CHARS);
     memcpy(s->answer, ANSWER_CHANNEL, sizeof(ANSWER_CHANNEL));
     strcpy(s->answer + sizeof(ANSWER_CHANNEL) - 1, s->probe + sizeof(PROBE_CHANNEL) - 1);
-    uv_timer_init(loop, &s->probe_timer);
-    s->probe_timer.data = s;
-    s->redis = redis_open(loop, address, &redis_hooks, s);
+    uv_timer_init(loop, &s->end);
+    s->end.data = s;
+    s->redis = redis_open(loop, address, s->probe, &redis_hooks, s);
     return s;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_end(uv_handle_t *handle)
 {
     struct store *s = handle->data;
 
@@ -554,15 +454,13 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void store_close(struct store *s)
 {
-    s->closed = true;
-    s->up = false;
     redis_close(s->redis);
     drop_patterns(s);
     drop_asks(s);
-    uv_close((uv_handle_t *)&s->probe_timer, on_timer_closed);
+    uv_close((uv_handle_t *)&s->end, on_end);
 }
 
 bool store_is_up(const struct store *s)
 {
-    return s->up && redis_is_up(s->redis);
+    return redis_is_up(s->redis);
 }

@@ -141,11 +141,11 @@ static void add_channel(struct store_words *w, struct span room)
     store_word(w, room);
 }
 
-static void add_room_keys(struct store *s, struct store_words *w, struct span room)
+static void add_room_keys(struct store_words *w, struct span room)
 {
     store_word_key(w, HISTORY_KEY, room);
     buf_printf(&w->text, EPOCH_KEY "{%.*s}:", (int)room.len, room.at);
-    store_word(w, span_of(s->server));
+    store_word(w, span_of(REDIS_RUN));
 }
 
 /* One room, and nothing to look up. */
@@ -155,7 +155,7 @@ static void send_plain(struct store *s, const struct event *e, const struct stor
     struct store_words w = {.count = 0};
 
     store_word_number(&w, 2);
-    add_room_keys(s, &w, e->rooms[room]);
+    add_room_keys(&w, e->rooms[room]);
     add_copy(&w, e, room, false);
     store_word_number(&w, t->rooms[room].length);
     store_word_number(&w, t->rooms[room].age_ms);
@@ -175,8 +175,8 @@ static int64_t longest_ms(const struct store_terms *t, int first, int count)
     return most > 0 ? most : KEY_MS;
 }
 
-static void add_keys(struct store *s, struct store_words *w, const struct event *e,
-                     const struct store_terms *t, int first, int count)
+static void add_keys(struct store_words *w, const struct event *e, const struct store_terms *t,
+                     int first, int count)
 {
     int keys = (t->key.len > 0) + (t->entity.len > 0);
 
@@ -191,7 +191,7 @@ static void add_keys(struct store *s, struct store_words *w, const struct event 
         store_word_key(w, ENTITY_KEY, t->entity);
     for (int i = first; i < first + count; i++)
         if (t->rooms[i].length > 0)
-            add_room_keys(s, w, e->rooms[i]);
+            add_room_keys(w, e->rooms[i]);
 }
 
 static void add_terms(struct store_words *w, const struct store_terms *t, int64_t ttl_ms)
@@ -219,7 +219,7 @@ static void send_terms(struct store *s, const struct event *e, const struct stor
 {
     struct store_words w = {.count = 0};
 
-    add_keys(s, &w, e, t, first, count);
+    add_keys(&w, e, t, first, count);
     add_terms(&w, t, longest_ms(t, first, count));
     for (int i = first; i < first + count; i++) {
         add_channel(&w, e->rooms[i]);

@@ -8,15 +8,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void server_makes_sense(const struct redis_node *n)
+{
+    assert((n->path == NULL) != (n->host == NULL));
+    assert(n->db >= 0 && n->label != NULL && n->label[0] != '\0');
+    assert(n->user == NULL || (n->user[0] != '\0' && n->password != NULL));
+    if (n->path != NULL)
+        assert(n->path[0] != '\0' && strlen(n->path) < sizeof(((struct sockaddr_un *)0)->sun_path));
+    else
+        assert(n->host[0] != '\0' && n->port >= 1 && n->port <= 65535);
+}
+
 static void makes_sense(const struct redis_address *a)
 {
-    assert((a->path == NULL) != (a->host == NULL));
-    assert(a->db >= 0 && a->label != NULL && a->label[0] != '\0');
-    assert(a->user == NULL || (a->user[0] != '\0' && a->password != NULL));
-    if (a->path != NULL)
-        assert(a->path[0] != '\0' && strlen(a->path) < sizeof(((struct sockaddr_un *)0)->sun_path));
-    else
-        assert(a->host[0] != '\0' && a->port >= 1 && a->port <= 65535);
+    assert(a->count > 0 && a->label != NULL && a->label[0] != '\0');
+    for (size_t i = 0; i < a->count; i++)
+        server_makes_sense(&a->nodes[i]);
 }
 
 static bool holds(const char *text, const char *secret)
@@ -37,7 +44,7 @@ static void password_is_hidden(const char *scheme, const char *rest)
     buf_printf(&url, "%s%s%s", scheme, secret, rest);
     if (redis_address_parse(&a, buf_span(&url), &f) == 0) {
         makes_sense(&a);
-        assert(strncmp(a.password, secret, strlen(secret)) == 0);
+        assert(strncmp(a.nodes[0].password, secret, strlen(secret)) == 0);
         assert(!holds(a.label, secret));
         redis_address_fini(&a);
     } else {
@@ -56,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         makes_sense(&a);
         redis_address_fini(&a);
     } else {
-        assert(f.text[0] != '\0' && a.label == NULL && a.password == NULL);
+        assert(f.text[0] != '\0' && a.label == NULL && a.nodes == NULL);
     }
 
     struct buf rest = {0};
@@ -64,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_printf(&rest, "@%s", own);
     password_is_hidden("redis://:", rest.at);
     password_is_hidden("redis://ann:", rest.at);
+    password_is_hidden("redis+sentinel://ann:", rest.at);
     password_is_hidden("unix://ann:", rest.at);
     /* Who forgets the @ has no host at all, and is told so without the password too. */
     if (strchr(own, '@') == NULL) {

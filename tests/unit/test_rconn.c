@@ -155,7 +155,7 @@ static void open_url(struct trial *t, const char *url, int timeout_ms)
     struct fault f;
 
     assert_int_equal(redis_address_parse(&t->address, span_of(url), &f), 0);
-    t->conn = rconn_open(&t->loop, &t->address, timeout_ms, &hooks, t);
+    t->conn = rconn_open(&t->loop, &t->address.nodes[0], timeout_ms, &hooks, t);
 }
 
 static void open_ready(struct trial *t)

@@ -57,12 +57,12 @@ static void good_addresses_are_taken(void **state)
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         if (redis_address_parse(&a, span_of(good[i].url), &f) != 0)
             fail_msg("%s: %s", good[i].url, f.text);
-        same_text(a.path, good[i].path);
-        same_text(a.host, good[i].host);
-        assert_int_equal(a.port, good[i].port);
-        assert_int_equal(a.db, good[i].db);
-        same_text(a.user, good[i].user);
-        same_text(a.password, good[i].password);
+        same_text(a.nodes[0].path, good[i].path);
+        same_text(a.nodes[0].host, good[i].host);
+        assert_int_equal(a.nodes[0].port, good[i].port);
+        assert_int_equal(a.nodes[0].db, good[i].db);
+        same_text(a.nodes[0].user, good[i].user);
+        same_text(a.nodes[0].password, good[i].password);
         same_text(a.label, good[i].label);
         redis_address_fini(&a);
     }
@@ -74,10 +74,10 @@ static const struct {
     const char *url;
     const char *why;
 } bad[] = {
-    {"", "must begin with redis:// or unix:"},
-    {"127.0.0.1:6379", "must begin with redis:// or unix:"},
-    {"rediss://h", "must begin with redis:// or unix:"},
-    {"redis:h", "must begin with redis:// or unix:"},
+    {"", "must begin with redis://, redis+sentinel:// or unix:"},
+    {"127.0.0.1:6379", "must begin with redis://, redis+sentinel:// or unix:"},
+    {"rediss://h", "must begin with redis://, redis+sentinel:// or unix:"},
+    {"redis:h", "must begin with redis://, redis+sentinel:// or unix:"},
     {"redis://", "no host: redis://host[:port][/db]"},
     {"redis://:6379", "no host: redis://host[:port][/db]"},
     {"redis:///1", "no host: redis://host[:port][/db]"},
@@ -228,7 +228,7 @@ static void open_it(struct trial *t)
     struct fault f;
 
     assert_int_equal(redis_address_parse(&t->address, span_of(server.url), &f), 0);
-    t->redis = redis_open(&t->loop, &t->address, &hooks, t);
+    t->redis = redis_open(&t->loop, &t->address, NULL, &hooks, t);
 }
 
 static void open_up(struct trial *t)

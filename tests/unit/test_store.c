@@ -550,13 +550,13 @@ static void on_witness_push(void *ctx, const struct reply *r)
 
 static void a_server_that_answers_stays_up(void **state)
 {
-    static const struct redis_hooks witness_hooks = {on_witness_up, on_witness_down,
-                                                     on_witness_push};
+    static const struct redis_hooks witness_hooks = {
+        .up = on_witness_up, .down = on_witness_down, .push = on_witness_push};
     struct trial *t = *state;
     struct witness w = {0};
 
     open_up(t);
-    w.redis = redis_open(&t->loop, &t->address, &witness_hooks, &w);
+    w.redis = redis_open(&t->loop, &t->address, NULL, &witness_hooks, &w);
     store_probe(t->store, 300);
     run_until(&t->loop, &w.seen, 3);
     redis_close(w.redis);
