@@ -410,7 +410,8 @@ static void todo_settings(void **state)
     assert_int_equal(catalog_event(c, span_of("TASK_UPDATED"))->conflict, CATALOG_MERGE);
     assert_int_equal(catalog_event(c, span_of("TASK_MOVED"))->conflict, CATALOG_LAST);
     assert_int_equal(c->unknown, CATALOG_IGNORE);
-    assert_int_equal(c->auth.from, CATALOG_FROM_MESSAGE);
+    assert_int_equal(c->auth.from,
+                     CATALOG_FROM_MESSAGE | CATALOG_FROM_HEADER | CATALOG_FROM_PROTOCOL);
     assert_int_equal(c->auth.within_ms, 10000);
     assert_string_equal(c->envelope.time, "timestamp");
     assert_string_equal(c->endpoints.websocket[0], "/api/v1/ws");
