@@ -80,11 +80,7 @@ static struct frame *text_frame(struct span text)
 
 static bool is_allowed(const struct engines *all, struct span origin)
 {
-    const struct opt_list *origins = &all->gateway->settings.origins;
-    for (size_t i = 0; origin.len && i < origins->count; i++)
-        if (span_is(origin, origins->at[i]) || strcmp(origins->at[i], "*") == 0)
-            return true;
-    return false;
+    return web_is_listed(&all->gateway->settings, origin);
 }
 
 static void answer(const struct engines *all, struct web_exchange *x, int status, const char *type,

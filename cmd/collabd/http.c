@@ -369,6 +369,8 @@ static void upgrade(struct exchange *x, struct span early)
         refuse(x, 503, "", "draining: try another node");
     else if (fault)
         refuse(x, 400, "Sec-WebSocket-Version: 13\r\n", fault);
+    else if (!web_may_open(&g->settings, &x->handed))
+        refuse(x, 403, "", "pages of that origin may not open WebSockets: see --origin");
     else if (x->crowded || !link_has_place(g, x->handed.address))
         refuse(x, 503, "Retry-After: 10\r\n", CROWDED);
     else

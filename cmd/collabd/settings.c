@@ -37,8 +37,8 @@ static const struct opt rows[] = {
     {0, "node", "NAME", OPT_TEXT, FIELD(node), NULL, 0, 0, "COLLAB_NODE",
      "the name of this node, unique among those on one Redis (default: a random one)"},
     {0, "origin", "ORIGIN", OPT_LIST, FIELD(origins), NULL, 0, 0, "COLLAB_ORIGIN",
-     "the origin of pages that may use Socket.IO from another origin, https://app.example.org, or "
-     "'*' for all; may be repeated"},
+     "the origin of web pages that may come here from elsewhere, https://app.example.org, or '*' "
+     "for all; may be repeated"},
     {0, "stats", "all|admin", OPT_CHOICE, FIELD(stats), "all", 0, 0, "COLLAB_STATS",
      "who may read /metrics and /api/v1/ws/stats: all, or bearers of an admin token"},
     {0, "max-connections", "N", OPT_INT, FIELD(connections_max), NULL, 1, 4000000,

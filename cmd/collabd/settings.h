@@ -25,7 +25,7 @@ struct settings {
     int64_t leeway_ms;
     char *authz; /* command of the authorization helper; NULL: none */
     int64_t authz_ms;
-    struct opt_list origins; /* of pages that may use Socket.IO's HTTP; "*": any */
+    struct opt_list origins; /* of pages that may come from elsewhere; "*": any */
     int stats;               /* who may read the statistics: STATS_ALL, STATS_ADMIN */
     /* limits */
     int64_t connections_max;

@@ -76,6 +76,12 @@ struct web_route {
     void *ctx;
 };
 
+/* Whether an origin (RFC 6454, section 7) is one of those that the settings name; and whether a
+ * request may open a WebSocket: one of a page of such an origin, of the host that it asks, or of no
+ * page at all. Browsers open WebSockets to any origin, and leave it to the server. */
+bool web_is_listed(const struct settings *set, struct span origin);
+bool web_may_open(const struct settings *set, const struct web_request *r);
+
 /* Takes the next item off a header's list, which commas separate, without the blanks around it. */
 struct span web_item(struct span *list);
 
