@@ -306,7 +306,7 @@ run({
     const print = { log: (...args) => said.push(args), warn: (...args) => fail("README", ...args) };
     await member("add", "project:p1", ANN);
     await member("add", "task:t1", ANN);
-    const socket = readme("kanban", url, "token", "console")(token({ sub: ANN }), print);
+    const { socket } = readme("kanban", url, "token", "console")(token({ sub: ANN }), print);
     await once(socket, "connect");
     await waitUntil("it has joined", async () => (await get("/api/v1/ws/stats", url)).includes("project:p1"));
     await emit({ type: "task:moved", user: BOB, data: { taskId: "t1", projectId: "p1", column: "done" } });

@@ -178,7 +178,8 @@ function readme(system, url, ...names) {
   const begin = lines.findIndex((line) => line.startsWith("    "));
   const count = lines.slice(begin).findIndex((line) => line && !line.startsWith("    "));
   const code = lines.slice(begin, begin + count).join("\n").replace("http://127.0.0.1:4000", url);
-  const make = new Function("io", ...names, code + "\nreturn socket;");
+  const send = code.includes("function send(") ? "send" : "null";
+  const make = new Function("io", ...names, `${code}\nreturn { socket, send: ${send} };`);
   return (...values) => make(io, ...values);
 }
 
