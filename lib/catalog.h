@@ -151,7 +151,7 @@ struct catalog_presence {
 
 /* Names of fields in what the gateway itself says; NULL: it is left out. */
 struct catalog_fields {
-    const char *user, *users, *status, *role, *count, *room;
+    const char *user, *users, *viewing, *status, *role, *count, *room;
 };
 struct catalog_notices {
     const char *ack, *error, *gap;

@@ -124,9 +124,10 @@ static int check_distinct(struct schema_reader *r, struct span object,
     }
 
 static const struct schema_row fields_rows[] = {
-    NAME("user", FIELDS(user), "\"userId\""),     NAME("users", FIELDS(users), "\"users\""),
-    NAME("status", FIELDS(status), "\"status\""), NAME("role", FIELDS(role), "\"role\""),
-    NAME("count", FIELDS(count), "\"count\""),    NAME("room", FIELDS(room), "\"room\""),
+    NAME("user", FIELDS(user), "\"userId\""),        NAME("users", FIELDS(users), "\"users\""),
+    NAME("viewing", FIELDS(viewing), "\"viewing\""), NAME("status", FIELDS(status), "\"status\""),
+    NAME("role", FIELDS(role), "\"role\""),          NAME("count", FIELDS(count), "\"count\""),
+    NAME("room", FIELDS(room), "\"room\""),
 };
 
 static int check_fields(struct schema_reader *r, struct span object, void *into)

@@ -224,6 +224,8 @@ no_owner_but() # COUNT
     hears ann '"users":["ann","bob"]'
     tell ann '{"type":"presence:viewing","data":{"taskId":"t2"}}'
     hears bob '"users":["bob"]'
+    tell bob '{"type":"room:who","data":["task:t1"],"ref":1}'
+    hears bob '{"rooms":[{"room":"task:t1","users":["ann","bob"],"count":2,"viewing":["bob"]}]},"ref":1'
     tell bob '{"type":"presence:viewing","data":{}}'
     hears ann '"taskId":"t1","room":"task:t1","users":[]'
 }

@@ -139,12 +139,21 @@ void who_views(struct session *s, const struct request *r)
 
 /* --- who is there -------------------------------------------------------------------------- */
 
-/* One room of the answer. */
+/* One room of the answer: who is in it, or who looks at it. */
 struct answer {
     struct inquiry *inquiry;
+    enum store_place place;
     struct json *room;
-    struct json *users;
+    struct json *users; /* NULL: none so far */
 };
+
+static const char *name_of_users(const struct answer *a)
+{
+    const struct catalog_fields *fields = &a->inquiry->reply->catalog->fields;
+    if (a->place == STORE_VIEWING)
+        return fields->viewing ? fields->viewing : "viewing";
+    return fields->users ? fields->users : "users";
+}
 
 static void take_user(void *arg, struct span user, struct span owners)
 {
@@ -155,6 +164,8 @@ static void take_user(void *arg, struct span user, struct span owners)
     buf_join(&quoted, user);
     buf_char(&quoted, '"');
     json_decode(buf_span(&quoted), &text);
+    if (!a->users)
+        a->users = json_add_array(a->room, name_of_users(a));
     json_push_span(a->users, buf_span(&text));
     buf_fini(&quoted);
     buf_fini(&text);
@@ -181,25 +192,33 @@ static void answered(void *arg, enum store_result result, int64_t count, const c
         q->worst = NOT_KNOWN;
         snprintf(q->why, sizeof(q->why), "%s", why);
     }
-    json_add_number(a->room, name ? name : "count", (double)count);
+    if (a->place == STORE_IN_ROOM)
+        json_add_number(a->room, name ? name : "count", (double)count);
     free(a);
     inquiry_done(q);
 }
 
+static void ask_room(struct inquiry *q, int index, struct json *room, enum store_place place)
+{
+    struct store *store = bus_store(q->reply->session->gateway->bus);
+    struct answer *a = mem_alloc(sizeof(*a));
+    *a = (struct answer){q, place, room, NULL};
+    if (place == STORE_IN_ROOM)
+        a->users = json_add_array(room, name_of_users(a));
+    store_who(store, place, room_of(q, index), STORE_WHO_MAX, take_user, answered, a);
+}
+
 static void ask(struct inquiry *q)
 {
-    const struct catalog *c = q->reply->catalog;
-    struct store *store = bus_store(q->reply->session->gateway->bus);
+    const struct catalog_fields *fields = &q->reply->catalog->fields;
     struct json *rooms = json_add_array(q->reply->data, "rooms");
-    q->outstanding = q->count + 1;
+    q->outstanding = 2 * q->count + 1;
     for (int i = 0, count = q->count; i < count; i++) {
-        struct answer *a = mem_alloc(sizeof(*a));
-        a->inquiry = q;
-        a->room = json_new_object();
-        json_push(rooms, a->room);
-        json_add_span(a->room, c->fields.room ? c->fields.room : "room", room_of(q, i));
-        a->users = json_add_array(a->room, c->fields.users ? c->fields.users : "users");
-        store_who(store, STORE_IN_ROOM, room_of(q, i), STORE_WHO_MAX, take_user, answered, a);
+        struct json *room = json_new_object();
+        json_push(rooms, room);
+        json_add_span(room, fields->room ? fields->room : "room", room_of(q, i));
+        ask_room(q, i, room, STORE_IN_ROOM);
+        ask_room(q, i, room, STORE_VIEWING);
     }
     inquiry_done(q);
 }
