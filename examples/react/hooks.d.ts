@@ -1,5 +1,5 @@
 import type { ReactElement, ReactNode } from "react";
-import type { Client, CollabError, Room, RoomEvent, Status } from "../web/collab.js";
+import type { Client, CollabError, PresenceNames, Room, RoomEvent, Status } from "../web/collab.js";
 
 export function CollabProvider(props: { client: Client<any>; children?: ReactNode }): ReactElement;
 export function useClient(): Client<any>;
@@ -17,15 +17,6 @@ export function useRoom(
   handlers?: { [type: string]: (event: RoomEvent<any>) => void },
   options?: { onGap?: (why: unknown) => void },
 ): InRoom;
-
-export interface PresenceNames {
-  online?: string;
-  offline?: string;
-  join?: string;
-  leave?: string;
-  user?: string;
-  status?: string;
-}
 
 export function usePresence(
   name: string,

@@ -59,45 +59,26 @@ export function useRoom(name, handlers = {}, { onGap } = {}) {
   return { room, state, error, publish };
 }
 
-const PRESENCE = {
-  online: "presence:user_online",
-  offline: "presence:user_offline",
-  join: "presence:user_joined",
-  leave: "presence:user_left",
-  user: "userId",
-  status: "status",
-};
-
-// Who is in a room: a list of { user, status }, by name. It asks the gateway when the room is joined,
-// and then goes by the events that the catalog has for it; names: those that differ from the
-// built-in catalog's.
+// Who is in a room: a list of { user, status }, by name. names: those of the catalog's events and
+// fields that differ from what Room.presence() of collab.js takes them for.
 export function usePresence(name, names = {}) {
-  const { online, offline, join, leave, user, status } = { ...PRESENCE, ...names };
-  const client = useClient();
-  const [people, setPeople] = useState(new Map());
-  const set = (who, how) => setPeople((old) => new Map(old).set(who, how));
-  const drop = (who) =>
-    setPeople((old) => new Map([...old].filter(([present]) => present !== who)));
-  const here = ({ data }) => set(data[user], data[status] ?? "online");
-  const gone = ({ data }) => drop(data[user]);
-  const { room, state } = useRoom(name, {
-    [online]: here,
-    [join]: here,
-    [offline]: gone,
-    [leave]: gone,
-  });
+  const { room } = useRoom(name);
+  const [people, setPeople] = useState([]);
+  const called = JSON.stringify(names);
   useEffect(() => {
-    const ask = () =>
-      room.who().then(
-        ({ rooms = [] }) => setPeople(new Map((rooms[0]?.users ?? []).map((who) => [who, "online"]))),
-        () => {}, // a gateway that does not know: the events will tell
-      );
-    if (state === "joined") ask();
-    return room.onJoined(ask);
-  }, [client, room, state]);
-  return [...people]
-    .map(([who, how]) => ({ user: who, status: how }))
-    .sort((a, b) => (a.user < b.user ? -1 : 1));
+    const show = (users) =>
+      setPeople([...users].map(([user, status]) => ({ user, status })).sort(byUser));
+    const presence = room.presence(show, JSON.parse(called));
+    return () => {
+      presence.end();
+      setPeople([]);
+    };
+  }, [room, called]);
+  return people;
+}
+
+function byUser(a, b) {
+  return a.user < b.user ? -1 : 1;
 }
 
 // Who else types about something, and what tells that this user does. data says what it is about,

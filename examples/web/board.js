@@ -4,12 +4,11 @@
 import { BEGINNING } from "./collab.js";
 import { apply, fieldsOf, merge, newState, positionAt } from "./model.js";
 
-const HERE_MS = 10000; // how often a tab says that it is open
-const GONE_MS = 25000; // after how long without that it is taken for closed
 const TELL_MS = 300; // within which one of those who know answers who asks
 const TOLD_MS = 1500; // after how long without an answer there is nobody to ask
 const AGAIN_MS = 1000; // after which a change goes again that may not have been taken
 const SEEN_MS = 3000; // within which one's own event comes back
+const ASKED_ROOMS = 16; // rooms that can be asked about at once
 
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(10));
@@ -36,7 +35,7 @@ export class Board {
   #asked = new Map(); // tabs that asked for the state, and the timer of our answer
   #since = []; // events since the join, for a state that is told
   #looking = null;
-  #timer = null; // while it is open
+  #viewing = new Map(); // users who look at a card, by card
 
   state = newState();
   pending = []; // changes made here that are not yet taken
@@ -59,15 +58,11 @@ export class Board {
   }
 
   open() {
-    this.#timer = setInterval(() => this.#sayHere(), HERE_MS);
     this.#room.join({ since: this.last ?? BEGINNING }).catch(() => {});
   }
 
   close() {
-    clearInterval(this.#timer);
-    this.#timer = null;
     clearTimeout(this.#asking);
-    this.#signal("board:gone");
     this.#room.leave();
   }
 
@@ -99,7 +94,12 @@ export class Board {
     for (const type of ["card:*", "comment:*"]) this.#room.on(type, (event) => this.#take(event));
     this.#room.on("board:asked", (event) => this.#tell(event.data.tab));
     this.#room.on("board:told", (event) => this.#told(event.data));
-    this.#room.onJoined((isRecovered) => (isRecovered ? this.#isNow() : this.#ask()));
+    this.#room.onJoined((isRecovered) => {
+      this.greet();
+      this.#sayLooking();
+      if (isRecovered) this.#isNow();
+      else this.#ask();
+    });
     this.#room.onGap(() => this.#ask());
     this.#client.onStatus(({ state }) => {
       if (state !== "online") this.#isCurrent = false;
@@ -108,11 +108,12 @@ export class Board {
     const key = (event) => event.data.tab;
     const shown = () => this.#listeners.change();
     const others = (type, options) => this.#room.others(type, { isOwn, key, ...options }, shown);
-    this.here = others("board:here", { then: "board:gone", expires: GONE_MS }).latest;
-    this.cursors = others("cursor:moved", { then: "board:gone", expires: 5000 }).latest;
+    this.cursors = others("cursor:moved", { then: "cursor:gone", expires: 5000 }).latest;
     this.typists = others("typing:started", { then: "typing:stopped" }).latest;
-    this.#room.on("board:here", (event) => {
-      if (event.data.hello && !isOwn(event)) this.#sayHere();
+    this.here = this.#room.presence(shown).users;
+    this.#room.on("presence:users_viewing", ({ data }) => {
+      this.#viewing.set(data.cardId, data.users);
+      shown();
     });
   }
 
@@ -166,7 +167,7 @@ export class Board {
     clearTimeout(this.#asking);
     if (this.#client.status.state !== "online") return;
     this.#isCurrent = true;
-    this.#sayHere(true);
+    this.#askViewing();
     this.#pump();
     this.#listeners.change();
   }
@@ -307,27 +308,36 @@ export class Board {
 
   // --- who is here ---
 
-  #signal(type, data) {
-    return this.#room.signal(type, { boardId: this.id, tab: this.tab, ...data }).catch(() => {});
-  }
-
-  #sayHere(hello = false) {
-    if (this.#timer === null) return;
-    const data = { away: globalThis.document?.hidden ?? false };
-    if (hello) data.hello = true;
-    if (this.#looking) data.cardId = this.#looking;
-    this.#signal("board:here", data);
-  }
-
   // When the page is shown or hidden.
   greet() {
-    this.#sayHere();
+    this.#client.setPresence(globalThis.document?.hidden ? "away" : "online").catch(() => {});
   }
 
   look(cardId) {
     if (this.#looking === cardId) return;
     this.#looking = cardId;
-    this.#sayHere();
+    this.#sayLooking();
+  }
+
+  #roomOf(cardId) {
+    return `${this.#room.name}:card:${cardId}`;
+  }
+
+  #sayLooking() {
+    this.#client.setViewing(this.#looking && this.#roomOf(this.#looking)).catch(() => {});
+  }
+
+  // What is looked at already: of changes the gateway tells.
+  async #askViewing() {
+    const rooms = Object.keys(this.state.cards).map((cardId) => this.#roomOf(cardId));
+    this.#viewing.clear();
+    for (let at = 0; at < rooms.length; at += ASKED_ROOMS) {
+      const asked = { rooms: rooms.slice(at, at + ASKED_ROOMS) };
+      const answer = await this.#client.request("who", asked).catch(() => ({}));
+      for (const { room, viewing } of answer.rooms ?? [])
+        if (viewing) this.#viewing.set(room.split(":").at(-1), viewing);
+    }
+    this.#listeners.change();
   }
 
   typing(cardId) {
@@ -342,21 +352,22 @@ export class Board {
 
   // By user, the client's own first: who they are, and what they look at.
   get people() {
-    const people = new Map([[this.#client.user, { user: this.#client.user, away: false, cards: [] }]]);
-    if (this.#looking) people.get(this.#client.user).cards.push(this.#looking);
-    for (const { user, data } of this.here.values()) {
-      if (!people.has(user)) people.set(user, { user, away: true, cards: [] });
-      const person = people.get(user);
-      if (!data.away) person.away = false;
-      if (data.cardId) person.cards.push(data.cardId);
-    }
-    return [...people.values()].filter(({ user }) => user !== null);
+    const own = this.#client.user;
+    const others = [...this.here.keys()].filter((user) => user !== own);
+    return [own, ...others].filter((user) => user !== null).map((user) => ({
+      user,
+      away: user !== own && this.here.get(user) === "away",
+      cards: user === own ? [this.#looking].filter(Boolean) : this.#cardsOf(user),
+    }));
+  }
+
+  #cardsOf(user) {
+    return [...this.#viewing].filter(([, users]) => users.includes(user)).map(([cardId]) => cardId);
   }
 
   // Who else looks at a card; who else types there.
   viewers(cardId) {
-    const others = [...this.here.values()].filter(({ data }) => data.cardId === cardId);
-    return [...new Set(others.map(({ user }) => user))];
+    return (this.#viewing.get(cardId) ?? []).filter((user) => user !== this.#client.user);
   }
 
   typingAt(cardId) {

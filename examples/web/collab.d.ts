@@ -97,6 +97,20 @@ export interface TypingOptions {
   idle?: number;
 }
 
+export interface PresenceNames {
+  online?: string;
+  offline?: string;
+  join?: string;
+  leave?: string;
+  user?: string;
+  status?: string;
+}
+
+export interface Presence {
+  readonly users: ReadonlyMap<string, string>;
+  end(): void;
+}
+
 export class Room<Events = AnyEvents> {
   readonly name: string;
   on<T extends TypeOf<Events>>(type: T, listener: (event: RoomEvent<Data<Events, T>>) => void): Off;
@@ -119,6 +133,10 @@ export class Room<Events = AnyEvents> {
     options?: OthersOptions<D>,
     listener?: (latest: ReadonlyMap<string, RoomEvent<D>>) => void,
   ): Others<D>;
+  presence(
+    listener?: (users: ReadonlyMap<string, string>) => void,
+    names?: PresenceNames,
+  ): Presence;
 }
 
 export type State = "closed" | "connecting" | "waiting" | "online";

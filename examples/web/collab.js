@@ -36,6 +36,15 @@ export class CollabError extends Error {
   }
 }
 
+const PRESENCE = {
+  online: "presence:user_online",
+  offline: "presence:user_offline",
+  join: "presence:user_joined",
+  leave: "presence:user_left",
+  user: "userId",
+  status: "status",
+};
+
 // A list of functions that are called with what happens; add() returns what takes one out again.
 class Listeners {
   #list = new Set();
@@ -106,6 +115,7 @@ export class Room {
   #settle = null;
   #gaps = new Listeners();
   #joins = new Listeners();
+  #isIn = false;
   wanted = 0;
   last = null; // id of the last kept event that came
   isBehind = false; // what came after that is still to be had, and will come in its order
@@ -147,7 +157,7 @@ export class Room {
     if (this.wanted === 0 || --this.wanted > 0) return;
     this.#settle.reject(new CollabError("closed", `${this.name}: left`));
     this.last = null;
-    this.isBehind = false;
+    this.isBehind = this.#isIn = false;
     this.#client._wantsNoMore(this);
   }
 
@@ -238,6 +248,34 @@ export class Room {
     return { latest, drop, end };
   }
 
+  // Who is in the room, by the gateway: a map of users, each "online" or "away", that is read at any
+  // time, and a listener that is told of each change. Of who was away before, it is told with the next
+  // change. names: the events and fields that the catalog has for it.
+  presence(listener = () => {}, names = {}) {
+    const { online, offline, join, leave, user, status } = { ...PRESENCE, ...names };
+    const users = new Map();
+    const here = ({ data }) => {
+      users.set(data[user], data[status] ?? users.get(data[user]) ?? "online");
+      listener(users);
+    };
+    const gone = ({ data }) => users.delete(data[user]) && listener(users);
+    const ask = () =>
+      this.who().then(
+        ({ rooms = [] }) => {
+          const now = rooms[0]?.users ?? [];
+          for (const one of users.keys()) if (!now.includes(one)) users.delete(one);
+          for (const one of now) if (!users.has(one)) users.set(one, "online");
+          listener(users);
+        },
+        () => {}, // a gateway that does not know: the events will tell
+      );
+    const ends = [this.onJoined(ask)];
+    for (const type of new Set([online, join])) ends.push(this.on(type, here));
+    for (const type of new Set([offline, leave])) ends.push(this.on(type, gone));
+    if (this.#isIn) ask();
+    return { users, end: () => ends.forEach((off) => off()) };
+  }
+
   // The client's calls.
 
   _hear(event) {
@@ -254,6 +292,7 @@ export class Room {
   _in(isRecovered, last) {
     this.last = last ?? (isRecovered ? this.last : null);
     this.isBehind = false;
+    this.#isIn = true;
     this.#settle.resolve();
     if (isRecovered === false) this.#gaps.call();
     this.#joins.call(isRecovered);

@@ -140,6 +140,27 @@ test("a card is dragged to another column, and within one", async () => {
   assert.equal(await ann.getByRole("dialog").count(), 0);
 });
 
+test("a card is dragged by a finger, at its grip; elsewhere a finger scrolls", async () => {
+  const ann = await person("ann", nodes[0], { hasTouch: true });
+  await add(ann, "To do", "One", "Two");
+  const touch = await ann.context().newCDPSession(ann);
+  const at = async (type, x, y) =>
+    touch.send("Input.dispatchTouchEvent", { type, touchPoints: type === "touchEnd" ? [] : [{ x, y }] });
+  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+  const drag = async (from, to) => {
+    await at("touchStart", ...from);
+    for (const part of [0.2, 0.6, 1])
+      await at("touchMove", ...from.map((place, i) => place + (to[i] - place) * part));
+    await at("touchEnd");
+  };
+  const done = await column(ann, "Done").locator(".cards").boundingBox();
+  const target = [done.x + done.width / 2, done.y + 10];
+  await drag(middle(await card(ann, "One").boundingBox()), target);
+  assert.deepEqual(await titles(ann, "To do"), ["One", "Two"]);
+  await drag(middle(await grip(ann, "One").boundingBox()), target);
+  await shows(ann, "Done", ["One"]);
+});
+
 test("a drag that is broken off changes nothing", async () => {
   const ann = await person("ann");
   await add(ann, "To do", "One");
@@ -217,6 +238,23 @@ test("who is here, what they look at, who types, and where they point", async ()
   await bob.goto("about:blank");
   await until(async () => !(await people.getByText("bob").count()), "bob to be gone");
   assert.equal(await ann.locator(".cursor").count(), 0);
+});
+
+test("who comes later sees who looks at what, and who is away", async () => {
+  const bob = await person("bob", nodes[1]);
+  await add(bob, "To do", "Fence");
+  await card(bob, "Fence").click();
+  await isTaken(bob);
+  const ann = await person("ann");
+  const people = ann.getByRole("list", { name: "Who is here" });
+  await people.getByText("bob, looking at Fence").waitFor();
+  await bob.evaluate(() => {
+    Object.defineProperty(document, "hidden", { value: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await people.getByText("bob, away, looking at Fence").waitFor();
+  await bob.keyboard.press("Escape");
+  await people.getByText("bob, away", { exact: true }).waitFor();
 });
 
 test("who comes later sees the board as it is", async () => {
