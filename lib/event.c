@@ -301,6 +301,28 @@ void event_format(const struct event *e, struct buf *out)
     buf_char(out, '}');
 }
 
+static void add_member(struct buf *out, const char *name, struct span text)
+{
+    if (text.len == 0)
+        return;
+    buf_printf(out, "%s\"%s\":\"", out->at[out->len - 1] == '{' ? "" : ",", name);
+    buf_join(out, text);
+    buf_char(out, '"');
+}
+
+void event_format_meta(const struct event *e, struct buf *out)
+{
+    buf_char(out, '{');
+    add_member(out, "id", e->id);
+    add_member(out, "room", e->room);
+    add_member(out, "user", e->user);
+    add_member(out, "time", e->time);
+    if (e->version >= 0)
+        buf_printf(out, "%s\"version\":%" PRId64, out->at[out->len - 1] == '{' ? "" : ",",
+                   e->version);
+    buf_char(out, '}');
+}
+
 int event_room_index(const struct event *e)
 {
     int i = find_room(e, e->room);

@@ -44,6 +44,10 @@ int event_parse(struct event *e, struct span json, bool strict, struct fault *f)
  * above, empty ones left out, `rooms` only when more than one, data last and compact. */
 void event_format(const struct event *e, struct buf *out);
 
+/* Appends what an event says beside its type and data, as an object: id, room, user, time, version,
+ * so far as it has them. */
+void event_format_meta(const struct event *e, struct buf *out);
+
 /* Whether a name may be an event's user: 1 to 200 bytes, no control characters. Returns 0 or -1. */
 int event_check_user(struct span user, struct fault *f);
 

@@ -59,6 +59,11 @@
     X(M_AUTHZ_SILENT, COUNTER, "authz_silent_total", "Times it had none, in time or at all.")      \
     X(M_AUTHZ_BAD, COUNTER, "authz_bad_answers_total", "Answers of it that are none.")             \
     X(M_AUTHZ_RESTARTS, COUNTER, "authz_restarts_total", "Times it had to be started anew.")       \
+    X(M_NEIGHBOUR_IN, COUNTER, "neighbour_messages_received_total",                                \
+      "Messages received from servers of Socket.IO beside this one.")                              \
+    X(M_NEIGHBOUR_BAD, COUNTER, "neighbour_messages_malformed_total",                              \
+      "Messages from them that are none.")                                                         \
+    X(M_NEIGHBOUR_OUT, COUNTER, "neighbour_events_published_total", "Events published to them.")   \
     X(M_REDIS_RECONNECTS, COUNTER, "redis_reconnects_total", "Times Redis was reached again.")
 
 enum metric_id {

@@ -15,7 +15,8 @@ struct bus {
     uint64_t opened, answered; /* rooms whose place was asked for, and is known */
     struct settling *settlings, **settlings_end;
     bus_told *told;
-    bus_heard *heard; /* or NULL */
+    bus_heard *heard;                /* or NULL */
+    const struct bus_others *others; /* or NULL */
     void *ctx;
     bool was_up;
     char trouble[256]; /* why Redis is away; empty while it is not */
@@ -186,11 +187,18 @@ static void store_message(void *ctx, enum store_channel channel, struct span tex
         b->heard(b->gateway, channel, text);
 }
 
+static void store_adapter(void *ctx, const struct store_adapter *from, struct span message)
+{
+    struct bus *b = ctx;
+    b->others->came(b->gateway, from, message);
+}
+
 static const struct store_hooks hooks = {
     .up = store_came_up,
     .down = store_went_down,
     .event = store_event,
     .message = store_message,
+    .adapter = store_adapter,
 };
 
 /* --- what came, in order and without a hole ----------------------------------------------- */
@@ -293,6 +301,11 @@ void bus_hear(struct bus *b, bus_heard *heard)
     b->heard = heard;
 }
 
+void bus_meet(struct bus *b, const struct bus_others *others)
+{
+    b->others = others;
+}
+
 void bus_close(struct bus *b)
 {
     follow_free(b->follow);
@@ -337,6 +350,7 @@ struct publication {
     struct bus *bus;
     bus_submitted *done;
     void *arg;
+    struct buf note; /* for others */
 };
 
 static void submitted(void *arg, enum store_result result, const struct store_receipt *receipt,
@@ -345,7 +359,10 @@ static void submitted(void *arg, enum store_result result, const struct store_re
     struct publication *p = arg;
     if (result == STORE_DONE)
         p->bus->gateway->metrics.value[M_EVENTS_OUT]++;
+    if (result == STORE_DONE && !receipt->again && p->note.len)
+        p->bus->others->pass(p->bus->gateway, buf_span(&p->note));
     p->done(p->arg, result, false, receipt, why);
+    buf_fini(&p->note);
     free(p);
 }
 
@@ -365,7 +382,9 @@ void bus_submit(struct bus *b, struct event *e, const struct terms *terms, bus_s
         return;
     }
     struct publication *p = mem_alloc(sizeof(*p));
-    *p = (struct publication){b, done, arg};
+    *p = (struct publication){b, done, arg, {0}};
+    if (b->others)
+        b->others->note(b->gateway, e, &p->note);
     store_append(b->store, e, &terms->store, submitted, p);
 }
 

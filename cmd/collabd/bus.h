@@ -20,6 +20,16 @@ typedef void bus_heard(void *ctx, enum store_channel channel, struct span text);
 void bus_hear(struct bus *b, bus_heard *heard);
 void bus_close(struct bus *b);
 
+/* Servers of another kind beside this one (neighbours.h). Of an event that this node publishes a
+ * note is made, and passed to them when Redis has taken it for the first time. What they say comes
+ * as it stood on its channel. */
+struct bus_others {
+    void (*note)(struct gateway *g, const struct event *e, struct buf *out);
+    void (*pass)(struct gateway *g, struct span note);
+    void (*came)(struct gateway *g, const struct store_adapter *from, struct span message);
+};
+void bus_meet(struct bus *b, const struct bus_others *others);
+
 bool bus_is_up(const struct bus *b);
 /* Why Redis is away; "" while it is not. */
 const char *bus_trouble(const struct bus *b);

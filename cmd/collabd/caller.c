@@ -1,6 +1,7 @@
 #include "caller.h"
 #include "action.h"
 #include "auth.h"
+#include "errands.h"
 #include "throttle.h"
 
 static void admit(struct gateway *g, struct account *address, const char *token, struct span auth,
@@ -50,4 +51,5 @@ const struct socketio_app caller_app = {
     .joined = joined,
     .left = action_goodbye,
     .event = event,
+    .acknowledged = errands_acknowledged,
 };

@@ -93,8 +93,8 @@ static void end_rights(struct session *s, const struct order *o)
     const struct catalog *c = s->gateway->catalog;
     for (uint32_t i = s->seat_count; i-- > 0;) {
         struct span room = hub_seat_room(s, i);
-        if (!is_under(c, room, buf_span(&o->room)) || admit_is_free(s, room) ||
-            is_role_enough(c, room, o))
+        if (!is_under(c, room, buf_span(&o->room)) || s->seats[i].placed ||
+            admit_is_free(s, room) || is_role_enough(c, room, o))
             continue;
         join_end(s, room, "a membership has changed");
     }

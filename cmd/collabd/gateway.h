@@ -37,6 +37,7 @@ struct gateway {
     struct resumes *resumes;       /* resume.h */
     struct recoveries *recoveries; /* recover.h; NULL: no session can be */
     struct session *sessions;      /* all, in a list (session.h) */
+    struct session *session_ids;   /* the same */
     struct person *people;         /* their users, by name (people.h) */
     struct authz *authz;           /* authz.h; NULL: there is none */
     struct revision *revision;     /* revise.h */
@@ -46,6 +47,7 @@ struct gateway {
     const struct keeper *keeper;   /* keeper.h */
     struct signaller *signaller;   /* signals.h */
     struct expiries *expiries;     /* expiry.h */
+    struct errands *errands;       /* errands.h; NULL: there are no neighbours */
     bool draining;                 /* the clients are being sent away */
     bool closed;                   /* and nobody is let in any more */
 };

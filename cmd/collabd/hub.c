@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
 
 /* The room's side of a membership. */
 struct member {
@@ -239,6 +240,80 @@ void hub_members(const struct hub *h, struct span name, hub_member *each, void *
     for (uint32_t m = 0; room && m < room->count; m++)
         if (!room->members[m].held)
             each(arg, room->members[m].session);
+}
+
+/* --- gathering ---------------------------------------------------------------------------- */
+
+/* The next name of a list. Rooms and ids have nothing that JSON escapes. */
+static bool next_name(struct json_walk *w, struct span *name)
+{
+    struct span value;
+    while (json_next_element(w, &value)) {
+        if (json_type(value) != JSON_STRING)
+            continue;
+        *name = json_inside(value);
+        return true;
+    }
+    return false;
+}
+
+static void mark_named(struct hub *h, struct span name)
+{
+    const struct room *room = find_room(h, name);
+    struct session *s = session_find(h->gateway, name);
+    for (uint32_t m = 0; room && m < room->count; m++)
+        room->members[m].session->mark = h->deliveries;
+    if (s)
+        s->mark = h->deliveries;
+}
+
+/* Unless it was marked before, for whatever reason. */
+static void pick(struct hub *h, struct session *s, struct span nsp, struct span room,
+                 struct hub_group *out)
+{
+    if (s->mark == h->deliveries || !s->who || session_is_closing(s) ||
+        !span_equal(s->codec->nsp, nsp))
+        return;
+    s->mark = h->deliveries;
+    if (out->count == out->cap) {
+        out->cap = out->cap ? out->cap * 2 : 16;
+        out->at = mem_resize(out->at, out->cap * sizeof(*out->at));
+    }
+    out->at[out->count++] = (struct hub_pick){session_ref(s), room};
+}
+
+static void pick_named(struct hub *h, struct span nsp, struct span name, struct hub_group *out)
+{
+    const struct room *room = find_room(h, name);
+    struct session *s = session_find(h->gateway, name);
+    for (uint32_t m = 0; room && m < room->count; m++)
+        pick(h, room->members[m].session, nsp, name, out);
+    if (s)
+        pick(h, s, nsp, (struct span){0}, out);
+}
+
+void hub_gather(struct hub *h, struct span nsp, struct span rooms, struct span except,
+                struct hub_group *out)
+{
+    struct json_walk w = json_walk(except);
+    struct span name;
+    struct session *s;
+    h->deliveries++;
+    while (next_name(&w, &name))
+        mark_named(h, name);
+    if (!rooms.len)
+        DL_FOREACH (h->gateway->sessions, s)
+            pick(h, s, nsp, (struct span){0}, out);
+    for (w = json_walk(rooms); next_name(&w, &name);)
+        pick_named(h, nsp, name, out);
+}
+
+void hub_group_fini(struct hub_group *group)
+{
+    for (size_t i = 0; i < group->count; i++)
+        session_unref(group->at[i].session);
+    free(group->at);
+    *group = (struct hub_group){0};
 }
 
 /* --- delivering --------------------------------------------------------------------------- */

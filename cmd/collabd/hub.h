@@ -18,6 +18,7 @@ struct seat {
     struct room *room;
     uint32_t at;    /* index in the room's members */
     bool present;   /* presence.c's: it counts the session there */
+    bool placed;    /* join_place() has put it there, by nobody's right */
     uint64_t since; /* recover.h's serial number, when the session had all that came before */
 };
 
@@ -77,6 +78,24 @@ void parcel_fini(struct parcel *p);
 /* Calls each for every member of a room but those that are held. */
 typedef void hub_member(void *arg, struct session *s);
 void hub_members(const struct hub *h, struct span room, hub_member *each, void *arg);
+
+/* Sessions that were picked out: each holds a reference, so that one may leave meanwhile. All zero
+ * at first. */
+struct hub_pick {
+    struct session *session;
+    struct span room; /* by which it was found, of `rooms`; empty: by its id, or with all */
+};
+struct hub_group {
+    struct hub_pick *at;
+    size_t count, cap;
+};
+
+/* Picks those who are authenticated and in the namespace, and in one of `rooms` (JSON arrays,
+ * both; empty: anybody), but in none of `except`. A session's id stands for the session. Each once,
+ * room by room. */
+void hub_gather(struct hub *h, struct span nsp, struct span rooms, struct span except,
+                struct hub_group *out);
+void hub_group_fini(struct hub_group *group);
 
 /* Hands the event's copy for `room` to every member that is in none of the rooms before it in
  * e->rooms: each client gets the event once, whatever rooms it shares with it. text: the event

@@ -44,10 +44,21 @@ void join_enter(struct session *s, struct span room)
     presence_enter(s, room, admit_is_free(s, room));
 }
 
-static bool join_exit(struct session *s, struct span room)
+bool join_leave(struct session *s, struct span room)
 {
     presence_leave(s, room);
     return hub_leave(s->gateway->hub, s, room);
+}
+
+bool join_place(struct session *s, struct span room)
+{
+    struct gateway *g = s->gateway;
+    bool is_new = !hub_is_in(g->hub, s, room);
+    if (is_new && s->seat_count >= g->limits.rooms)
+        return false;
+    join_enter(s, room);
+    hub_seat(g->hub, s, room)->placed = true;
+    return is_new;
 }
 
 void join_leave_all(struct session *s)
@@ -524,7 +535,7 @@ bool join_end(struct session *s, struct span room, const char *why)
     static const struct request unasked;
     struct json *detail = json_new_object();
     json_push_span(json_add_array(detail, "rooms"), room);
-    bool was_in = join_exit(s, room);
+    bool was_in = join_leave(s, room);
     if (was_in)
         session_refuse(s, &unasked, ERROR_FORBIDDEN, why, detail);
     json_free(detail);
@@ -559,7 +570,7 @@ void join_review(struct session *s, enum join_doubt doubt)
 {
     for (uint32_t i = s->seat_count; i-- > 0;) {
         struct span room = hub_seat_room(s, i);
-        if (admit_is_free(s, room))
+        if (s->seats[i].placed || admit_is_free(s, room))
             continue;
         struct review *r = mem_zero(sizeof(*r));
         r->session = session_ref(s);
@@ -584,7 +595,7 @@ void leave_rooms(struct session *s, const struct request *r)
     while (join_next_room(&list, &room)) {
         if (join_read_room(&list, &room, &f) != 0)
             continue;
-        join_exit(s, room);
+        join_leave(s, room);
         json_push_span(rooms, room);
     }
     session_reply(s, r, r->message->reply, data);

@@ -34,6 +34,12 @@ void join_member(struct session *s, struct span room);
 /* The session, which may, is in a room from now on. */
 void join_enter(struct session *s, struct span room);
 
+/* Puts the session into a room at the word of one who is believed: nobody's leave is asked, neither
+ * now nor when rights go. Takes it out of one. The client is not told. False: it was there before;
+ * it was not, or may be in no more. */
+bool join_place(struct session *s, struct span room);
+bool join_leave(struct session *s, struct span room);
+
 /* Ends a join that the client has no right to any more, and tells it so. Whether it was there. */
 bool join_end(struct session *s, struct span room, const char *why);
 

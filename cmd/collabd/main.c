@@ -13,6 +13,7 @@
 #include "hub.h"
 #include "listen.h"
 #include "log.h"
+#include "neighbours.h"
 #include "node.h"
 #include "notify.h"
 #include "outbox.h"
@@ -102,6 +103,7 @@ static void hang_up(uv_signal_t *handle, int number)
     notify_ready("reloaded");
     log_info("SIGHUP: catalog %s, %.12s", g->catalog->name, g->catalog->digest);
     node_share_catalog(g->node);
+    neighbours_up(g);
 }
 
 /* --- Redis -------------------------------------------------------------------------------- */
@@ -152,6 +154,7 @@ static void redis_told(void *ctx, const char *why)
         store_scripts_put(bus_store(d->gateway.bus));
         control_up(&d->gateway);
         presence_up(d->gateway.presence);
+        neighbours_up(&d->gateway);
     }
     if (!d->announced && !d->gateway.draining)
         announce(d);
@@ -290,6 +293,7 @@ static void set_up_stages(struct collabd *d)
     g->bus = bus_open(g, &d->redis, redis_told, d);
     g->resumes = resumes_new(g);
     bus_hear(g->bus, control_message);
+    neighbours_begin(g);
     g->recoveries = recoveries_new(g);
 }
 
@@ -313,6 +317,7 @@ static void take_down(struct collabd *d)
     engines_free(d->engines);
     socketio_free(d->socketio);
     throttle_free(g->throttle);
+    neighbours_end(g);
     bus_close(g->bus);
     resumes_free(g->resumes);
     recoveries_free(g->recoveries);
@@ -386,7 +391,7 @@ int main(int argc, char **argv)
     limits_settle(&d.gateway.limits, set, d.gateway.catalog);
     d.gateway.connections_room = d.gateway.limits.connections;
     if (networks_parse(&d.gateway.trusted_proxies, &set->trusted_proxies, &f) != 0 ||
-        www_check(&d.gateway, &f) != 0)
+        neighbours_check(&d.gateway, &f) != 0 || www_check(&d.gateway, &f) != 0)
         fail(STATUS_USAGE, &f);
     if (set->check)
         return check_passed(&d.gateway);

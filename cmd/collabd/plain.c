@@ -200,8 +200,9 @@ static struct frame *close_frame(const struct codec *k, enum close_code code)
 
 #define CODEC(number, names)                                                                       \
     {                                                                                              \
-        .index = number, .notices = names, .event = event_frame, .reply = reply_frame,             \
-        .error = error_frame, .embed = embed_event, .ping = frame_ping, .close = close_frame,      \
+        .index = number, .nsp = {"/", 1}, .notices = names, .event = event_frame,                  \
+        .reply = reply_frame, .error = error_frame, .embed = embed_event, .ping = frame_ping,      \
+        .close = close_frame,                                                                      \
     }
 static const struct codec codec = CODEC(CODEC_PLAIN, NULL);
 static const struct codec v1_codec = CODEC(CODEC_V1, &v1_notices);

@@ -61,7 +61,7 @@ static void finish(struct restoring *r)
     struct session *s = r->session;
     bool good = !r->failed && !session_is_closing(s);
     if (good)
-        memcpy(s->id, r->id, sizeof(s->id));
+        session_rename(s, r->id);
     else if (s->link)
         join_leave_all(s);
     r->done(r->arg, good, span_of(r->pid), span_of(r->offset));

@@ -14,6 +14,7 @@
 #include "json.h"
 #include "link.h"
 #include "protocol.h"
+#include <uthash.h>
 
 /* What a client asked, while it is being answered. */
 struct request {
@@ -25,10 +26,15 @@ struct request {
 /* How the client's protocol writes what we tell it, in the names of the catalog. Each returns a
  * frame, or NULL where there is nothing to be said. */
 struct codec {
-    int index;                             /* among all codecs, below CODECS_MAX */
+    int index;       /* among all codecs, below CODECS_MAX */
+    struct span nsp; /* of Socket.IO, which its clients are in; "/" is everybody else's too */
     const struct catalog_notices *notices; /* what notices are called; NULL: as in the catalog */
     struct frame *(*event)(const struct codec *k, const struct catalog *c, const struct event *e,
                            struct span text);
+    /* An event with any number of arguments, a JSON array that begins with its name; ack: digits,
+     * by which it is to be acknowledged, or empty. NULL instead of a function: of such a one its
+     * clients get the first argument, as an event's data. */
+    struct frame *(*emit)(const struct codec *k, struct span args, struct span ack);
     /* type: of a notice, or of the reply to r; NULL: only who waits for a reply gets it */
     struct frame *(*reply)(const struct codec *k, const struct catalog *c, const struct request *r,
                            const char *type, const struct json *data);
@@ -55,6 +61,7 @@ struct session {
     struct link *link;                     /* NULL once the session has ended */
     struct identity *who;                  /* NULL until authenticated; the session's own */
     struct session *prev, *next;           /* in gateway->sessions */
+    UT_hash_handle hh;                     /* in gateway->session_ids */
     struct person *person;                 /* people.h; NULL until its user is known */
     struct session *same_prev, *same_next; /* of the same user */
     struct alarm alarm;
@@ -76,6 +83,12 @@ struct session {
 };
 
 struct session *session_new(struct gateway *g, const struct codec *codec, struct link *link);
+
+/* NULL: there is none of that id. */
+struct session *session_find(const struct gateway *g, struct span id);
+
+/* Gives it another id, of SESSION_ID_CHARS: the one that its client has from elsewhere. */
+void session_rename(struct session *s, const char *id);
 
 /* The client has gone: nothing is sent any more. The caller gives its reference back afterwards. */
 void session_ended(struct session *s);

@@ -13,6 +13,11 @@ static const struct opt rows[] = {
     {'r', "redis", "URL", OPT_TEXT, FIELD(redis), NULL, 0, 0, "COLLAB_REDIS",
      "redis://[USER:PASSWORD@]HOST[:PORT][/DB] or unix:PATH; without it a private redis-server "
      "is started"},
+    {0, "socketio-redis", "PREFIX", OPT_TEXT, FIELD(socketio_redis), NULL, 0, 0,
+     "COLLAB_SOCKETIO_REDIS",
+     "share rooms with servers and emitters of Socket.IO whose Redis adapter has this key, which "
+     "is "
+     "socket.io unless they say otherwise; without it there are none"},
     {'C', "catalog", "FILE", OPT_TEXT, FIELD(catalog), NULL, 0, 0, "COLLAB_CATALOG",
      "the application's rooms, events and messages, as collab-catalog(5) says; without it a "
      "catalog for boards with tasks and comments"},

@@ -12,6 +12,7 @@ struct settings {
     struct opt_list listen; /* ADDR:PORT, [ADDR]:PORT or unix:PATH */
     int64_t port;           /* of addresses that name none */
     char *redis;            /* URL; NULL: the embedded default */
+    char *socketio_redis;   /* prefix of the channels of other servers; NULL: there are none */
     char *node;             /* name of this node; NULL: a random one */
     char *config;
     char *catalog;           /* file; NULL: the one built in */

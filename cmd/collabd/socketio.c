@@ -18,7 +18,6 @@ enum { LOG_KIND_RESERVED = 4 };
 struct namespace
 {
     struct codec codec; /* first, so that a codec is its namespace */
-    struct span name;
     const struct gateway *gateway;
 };
 
@@ -76,7 +75,7 @@ static void add_head(const struct codec *k, enum sio_type type, int attachments,
                      struct buf *out)
 {
     buf_char(out, EIO_MESSAGE);
-    sio_head_format(out, type, attachments, ((const struct namespace *)k)->name, ack);
+    sio_head_format(out, type, attachments, k->nsp, ack);
 }
 
 /* A packet and its attachments, as one frame. */
@@ -150,43 +149,27 @@ static bool is_signal(const struct catalog *c, const struct event *e)
     return rule && rule->class == CATALOG_SIGNAL;
 }
 
-/* The last argument: from where a client can go on that comes back. It keeps the last that is a
- * string, so it must be ours, of whatever event; but a signal may be overtaken, and what it said
- * then would no longer be so. */
-static void write_offset(const struct codec *k, const struct event *e, struct buf *out)
+static const struct gateway *gateway_of_codec(const struct codec *k)
 {
-    const struct gateway *g = ((const struct namespace *)k)->gateway;
+    return ((const struct namespace *)k)->gateway;
+}
+
+/* The last argument: from where a client can go on that comes back. It keeps the last that is a
+ * string, so it must be ours, of whatever event. */
+static void write_offset(const struct gateway *g, struct buf *out)
+{
     if (!recover_is_on(g))
         return;
-    if (is_signal(g->catalog, e)) {
-        buf_text(out, ",null");
-        return;
-    }
     buf_text(out, ",\"");
     recover_offset(g, out);
     buf_char(out, '"');
 }
 
-static void add_field(struct buf *out, const char *name, struct span text)
+static void warn_reserved(struct span type)
 {
-    if (text.len)
-        buf_printf(out, "%s\"%s\":\"%.*s\"", out->len ? "," : "", name, (int)text.len, text.at);
-}
-
-/* The second argument: what an event says beside its data. */
-static void write_meta(const struct event *e, struct buf *out)
-{
-    struct buf fields = {0};
-    add_field(&fields, "id", e->id);
-    add_field(&fields, "room", e->room);
-    add_field(&fields, "user", e->user);
-    add_field(&fields, "time", e->time);
-    if (e->version >= 0)
-        buf_printf(&fields, "%s\"version\":%" PRId64, fields.len ? "," : "", e->version);
-    buf_text(out, ",{");
-    buf_join(out, buf_span(&fields));
-    buf_char(out, '}');
-    buf_fini(&fields);
+    log_limited(LOG_KIND_RESERVED, LOG_WARNING,
+                "%.*s: not sent to Socket.IO clients, who keep the name for themselves",
+                (int)type.len, type.at);
 }
 
 /* A client library would end its connection over a name that it keeps for itself. */
@@ -196,16 +179,39 @@ static struct frame *event_frame(const struct codec *k, const struct catalog *c,
     struct buf more = {0};
     (void)text;
     if (sio_is_reserved(e->type)) {
-        log_limited(LOG_KIND_RESERVED, LOG_WARNING,
-                    "%.*s: not sent to Socket.IO clients, who keep the name for themselves",
-                    (int)e->type.len, e->type.at);
+        warn_reserved(e->type);
         return NULL;
     }
-    if (c->socketio.meta)
-        write_meta(e, &more);
-    write_offset(k, e, &more);
+    if (c->socketio.meta) {
+        buf_char(&more, ',');
+        event_format_meta(e, &more);
+    }
+    /* A signal may be overtaken, and what it said then would no longer be so. */
+    if (!is_signal(c, e))
+        write_offset(gateway_of_codec(k), &more);
+    else if (recover_is_on(gateway_of_codec(k)))
+        buf_text(&more, ",null");
     struct frame *frame = event_packet(k, e->type, e->data, buf_span(&more));
     buf_fini(&more);
+    return frame;
+}
+
+/* A client's callback stands after the last argument: where one is wanted, nothing is added. */
+static struct frame *emit_frame(const struct codec *k, struct span args, struct span ack)
+{
+    struct json_walk w = json_walk(args);
+    struct span name;
+    struct buf all = {0};
+    if (json_next_element(&w, &name) && sio_is_reserved(name)) {
+        warn_reserved(name);
+        return NULL;
+    }
+    buf_add(&all, args.at, args.len - 1);
+    if (!ack.len)
+        write_offset(gateway_of_codec(k), &all);
+    buf_char(&all, ']');
+    struct frame *frame = packet(k, SIO_EVENT, ack, none, buf_span(&all), none);
+    buf_fini(&all);
     return frame;
 }
 
@@ -297,6 +303,7 @@ static struct frame *close_frame(const struct codec *k, enum close_code code)
 
 static const struct codec codec = {
     .event = event_frame,
+    .emit = emit_frame,
     .reply = reply_frame,
     .error = error_frame,
     .close = close_frame,
@@ -318,14 +325,15 @@ static const struct namespace *find_namespace(struct socketio *all, struct span 
     int i = 0;
     if (!is_open(all->gateway->catalog, name))
         return NULL;
-    while (i < all->namespace_count && !span_equal(all->namespaces[i].name, name))
+    while (i < all->namespace_count && !span_equal(all->namespaces[i].codec.nsp, name))
         i++;
     if (i == CODECS_MAX - CODEC_SOCKETIO)
         return NULL;
     struct namespace *nsp = &all->namespaces[i];
     if (i < all->namespace_count)
         return nsp;
-    *nsp = (struct namespace){codec, {span_text(name), name.len}, all->gateway};
+    *nsp = (struct namespace){codec, all->gateway};
+    nsp->codec.nsp = (struct span){span_text(name), name.len};
     nsp->codec.index = CODEC_SOCKETIO + i;
     all->namespace_count++;
     return nsp;
@@ -335,7 +343,7 @@ static struct member *find_member(const struct client *c, struct span name)
 {
     struct member *m;
     LL_FOREACH (c->members, m)
-        if (span_equal(((const struct namespace *)m->session->codec)->name, name))
+        if (span_equal(m->session->codec->nsp, name))
             return m;
     return NULL;
 }
@@ -411,7 +419,7 @@ static void restored(void *arg, bool good, struct span pid, struct span offset)
     if (!m->client) {
         free(m);
     } else {
-        struct span nsp = ((const struct namespace *)m->session->codec)->name;
+        struct span nsp = m->session->codec->nsp;
         recover_begin(m->session, nsp, good ? pid : none, good ? offset : none);
         welcome(m, span_of(auth));
     }
@@ -428,12 +436,12 @@ static void join(struct client *c, const struct namespace *nsp, struct identity 
     LL_PREPEND(c->members, m);
     wheel_cancel(&c->late.timer);
     m->auth = span_text(auth);
-    if (restore(m->session, nsp->name, auth, restored, m))
+    if (restore(m->session, nsp->codec.nsp, auth, restored, m))
         return;
     free(m->auth);
     m->auth = NULL;
     if (recover_is_on(gateway_of(c)))
-        recover_begin(m->session, nsp->name, none, none);
+        recover_begin(m->session, nsp->codec.nsp, none, none);
     welcome(m, auth);
 }
 
@@ -457,7 +465,7 @@ static void answer_knock(struct knock *k, struct identity *who, enum error_code 
         return;
     }
     snprintf(data, sizeof(data), ",\"data\":{\"code\":\"%s\"}", error_name(code));
-    put_connect_error(k->client, k->nsp->name, why, data);
+    put_connect_error(k->client, k->nsp->codec.nsp, why, data);
 }
 
 static void judged(void *arg, struct identity *who, enum error_code code, const char *why)
@@ -519,7 +527,7 @@ static void take_event(struct client *c, struct session *s, const struct sio_pac
     c->all->app->event(s, p->payload, &r);
 }
 
-/* One that is whole. Of acknowledgements none was asked for: whatever they say is passed over. */
+/* One that is whole. */
 static void take_packet(struct client *c, const struct sio_packet *p)
 {
     struct member *m = find_member(c, p->nsp);
@@ -531,6 +539,8 @@ static void take_packet(struct client *c, const struct sio_packet *p)
         violate(c, "a packet before the answer to CONNECT");
     else if (p->type == SIO_EVENT || p->type == SIO_BINARY_EVENT)
         take_event(c, m->session, p);
+    else if (p->type == SIO_ACK || p->type == SIO_BINARY_ACK)
+        c->all->app->acknowledged(m->session, p->ack, p->payload);
     else if (p->type == SIO_DISCONNECT)
         leave(c, m, true);
     if (!c->members && !wheel_is_set(&c->late.timer))
@@ -660,6 +670,6 @@ struct socketio *socketio_new(struct gateway *g, const struct socketio_app *app)
 void socketio_free(struct socketio *all)
 {
     for (int i = 0; i < all->namespace_count; i++)
-        free((void *)all->namespaces[i].name.at);
+        free((void *)all->namespaces[i].codec.nsp.at);
     free(all);
 }

@@ -27,6 +27,8 @@ struct socketio_app {
     /* An event from it. args: a JSON array, with the event's name first; bytes in it as sio.h has
      * them. r: to answer by; it has the ref alone. */
     void (*event)(struct session *s, struct span args, const struct request *r);
+    /* It acknowledges what it was sent with that id. args: a JSON array */
+    void (*acknowledged)(struct session *s, struct span id, struct span args);
 };
 
 struct socketio;

@@ -122,7 +122,14 @@ static void event(struct session *s, struct span args, const struct request *r)
         session_close(s, CLOSE_NORMAL);
 }
 
-static const struct socketio_app echo_app = {admit, joined, left, event};
+static void acknowledged(struct session *s, struct span id, struct span args)
+{
+    (void)s;
+    (void)id;
+    (void)args;
+}
+
+static const struct socketio_app echo_app = {admit, joined, left, event, acknowledged};
 
 /* --- the program ---------------------------------------------------------------------------- */
 

@@ -1,0 +1,180 @@
+# Neighbours: two gateways that share rooms with Node servers of socket.io, and hear programs that emit
+# by Redis; both are npm's.
+
+load helpers
+
+CLIENTS=$BATS_TEST_DIRNAME/clients
+EVERYTHING='"rooms":["*"],"publish":["*"]'
+
+setup_file()
+{
+    export COLLAB_CATALOG=$BATS_FILE_TMPDIR/catalog.json URLS
+    echo '{"name":"plain","rooms":{"*":{"history":{"length":0}}},"events":{"*":{"class":"live"}},
+        "socketio":{"namespaces":["/","/admin"]}}' >"$COLLAB_CATALOG"
+    start_redis
+    start_node a --socketio-redis socket.io
+    URLS=http://$GATEWAY
+    start_node b --socketio-redis socket.io
+    URLS+=" http://$GATEWAY"
+}
+
+teardown_file()
+{
+    stop_all
+}
+
+teardown()
+{
+    stop_all
+}
+
+# A check of tests/clients/neighbours.js passes.
+check() # NAME [URL]...
+{
+    local name=$1
+    shift
+    [ $# -gt 0 ] || read -ra urls <<<"$URLS"
+    timeout 90 node "$CLIENTS/neighbours.js" "$name" "$REDIS_SOCKET" \
+        "$(token '{"sub":"ann",'"$EVERYTHING"'}')" "${@:-${urls[@]}}"
+}
+
+@test "an emitter reaches rooms, all but some, everybody and one connection" {
+    check emitter
+}
+
+@test "an emitter's bytes arrive as bytes" {
+    check binary
+}
+
+@test "clients without Socket.IO get the first argument as an event" {
+    check plain
+}
+
+@test "an emitter puts clients into rooms and takes them out" {
+    check rooms
+}
+
+@test "an emitter disconnects clients" {
+    check disconnecting
+}
+
+@test "what is for programs in Node is passed over, and nobody waits" {
+    check serverSide
+}
+
+@test "rooms are shared with Node servers, both ways, and each event comes once" {
+    check bothWays
+}
+
+@test "what Node servers ask is answered: sockets, rooms, joins, ends" {
+    check requests
+}
+
+@test "so is what old ones ask" {
+    check oldRequests
+}
+
+@test "acknowledgements of clients come back to the Node server" {
+    check questions
+}
+
+@test "namespaces stay apart" {
+    check namespaces
+}
+
+@test "who can be recovered keeps the gateway's offset; what is published again goes once" {
+    echo '{"name":"kept","rooms":{"*":{}},"events":{"*":{}},
+        "socketio":{"namespaces":["/","/admin"]}}' >"$BATS_TEST_TMPDIR/catalog.json"
+    start_redis
+    start_node c --socketio-redis socket.io --catalog "$BATS_TEST_TMPDIR/catalog.json"
+    check recovery "http://$GATEWAY"
+}
+
+# --- what comes over Redis ---
+
+malformed()
+{
+    curl -fsS "${URLS%% *}/metrics" | sed -n 's/^collab_neighbour_messages_malformed_total{.*} //p'
+}
+
+# Bytes, as printf writes them, on a channel; the first gateway counts them as no message.
+is_malformed() # CHANNEL FORMAT
+{
+    local before
+    before=$(malformed)
+    # shellcheck disable=SC2059
+    printf "$2" | redis -x publish "$1" >/dev/null
+    wait_until has_counted "$before"
+}
+
+has_counted() # BEFORE
+{
+    [ "$(malformed)" -gt "$1" ]
+}
+
+@test "hostile messages are counted and harm nobody" {
+    local all='socket.io#/#' requests='socket.io-request#/#' deep
+    deep=$(head -c 100000 /dev/zero | tr '\0' '[')
+    for message in '' junk '\xc1' '{' '{}' '[]' '\x90' '\x93\xa1a\x80\x80' '\xdd\xff\xff\xff\xff' \
+        '\xdf\xff\xff\xff\xff' '\xdb\xff\xff\xff\xffa' '\xc6\xff\xff\xff\xff' \
+        '\xc9\xff\xff\xff\xff' "${deep//[/\\x91}" '\x93\xa1a\x81\xa4type\x07\x80' \
+        '\x93\xa1a\x82\xa4type\x02\xa4data\x90\x80' '\x93\xa1a\x82\xa4type\x02\xa4data\x91\xc0\x80' \
+        '\x93\xa1a\x82\xa4type\x02\xa4data\x91\xa1e\x81\xa5rooms\x05'; do
+        is_malformed "$all" "$message"
+    done
+    for message in '' junk '\xc1' '{' '[1]' '{"type":"x"}' '{"type":9}' '{"type":-1}' '{"type":1.5}' \
+        '{"type":1,"requestId":7}' '{"type":2}' '{"type":2,"opts":[]}' '{"type":5}' '{"type":7}' \
+        '{"type":2,"opts":{"rooms":7}}' '{"type":2,"opts":{},"rooms":["no room"]}' \
+        '{"type":4,"sid":7}' '{"type":1,"a":'"$deep" '{"type":5,"opts":{"except":"x"}}'; do
+        is_malformed "$requests" "$message"
+    done
+    head -c 17000000 /dev/zero >"$BATS_TEST_TMPDIR/large"
+    redis -x publish "$all" <"$BATS_TEST_TMPDIR/large"
+    # A client library would end its connection over this name.
+    printf '\x93\xa1a\x82\xa4type\x02\xa4data\x91\xaadisconnect\x80' | redis -x publish "$all"
+    redis publish 'socket.io#/#room:1' x
+    redis publish "$requests" '{"type":6,"data":"x","requestId":"__proto__"}'
+    check emitter
+    check requests
+}
+
+@test "they are back after Redis was away" {
+    start_redis
+    start_node c --socketio-redis socket.io
+    stop redis
+    wait_for_line "$BATS_TEST_TMPDIR/c.err" degraded
+    start_redis
+    check emitter "http://$GATEWAY" "http://$GATEWAY"
+}
+
+# The lines for a user in collab-redis(7), by what stands before them there.
+acl() # ITEM
+{
+    sed -n "/^\.It $1/,/^\.Ed/p" "$BATS_TEST_DIRNAME/../man/collab-redis.7" |
+        sed -n '/^ACL/,/^\.Ed/p' | sed 's/^\.Ed$//' | tr '\n' ' '
+}
+
+@test "the rights in collab-redis(7) are enough" {
+    local words
+    start_redis
+    read -ra words <<<"$(acl 'Xr collabd 8')"
+    redis "${words[@]/#>SECRET/>pw}"
+    read -ra words <<<"$(acl 'the same with')"
+    redis "${words[@]}"
+    read -ra words <<<"$(acl 'the same with' | sed 's,#/#,#/admin#,g')"
+    redis "${words[@]}"
+    COLLAB_REDIS=unix://node:pw@$REDIS_SOCKET start_node c --socketio-redis socket.io
+    check requests "http://$GATEWAY" "http://$GATEWAY"
+}
+
+@test "rights that lack are told of" {
+    start_redis
+    redis acl setuser node on '>pw' '~*' '&collab:*' +@all
+    COLLAB_REDIS=unix://node:pw@$REDIS_SOCKET start_node c --socketio-redis socket.io
+    wait_for_line "$BATS_TEST_TMPDIR/c.err" 'servers of Socket.IO cannot be listened to: socket.io#/#*'
+}
+
+@test "a prefix that is none is refused" {
+    run -2 --separate-stderr collabd --socketio-redis ''
+    [ "$stderr" = 'collabd: --socketio-redis="": 1 to 100 bytes, no control characters' ]
+}
