@@ -98,3 +98,17 @@ has() # COUNT
     kill_audit
     [ "$(psql -Atc "SELECT split_part(after, '-', 2), split_part(before, '-', 2) FROM audit_gap")" = '9|101' ]
 }
+
+@test "what clients hear is what is in the table" {
+    local catalog=$BATS_TEST_DIRNAME/../examples/versions/catalog.json
+    export KEY_FILE
+    KEY_FILE=$(key_file)
+    start_collabd --catalog "$catalog"
+    start audit setsid "$AUDIT" 'project:*'
+    run -0 node "$BATS_TEST_DIRNAME/clients/versions.js" audit "http://$GATEWAY"
+    [ "${#lines[@]}" -eq 5 ]
+    wait_until has 5
+    kill_audit
+    psql -Atc "SELECT event ->> 'version', event ->> 'user', event -> 'data' ->> 'n' FROM audit
+        ORDER BY epoch, seq" | diff - <(printf '%s\n' "${lines[@]}")
+}

@@ -124,6 +124,11 @@ END
     check metrics "http://$GATEWAY"
 }
 
+@test "large payloads are compressed" {
+    start_node compressing --catalog "$EXAMPLE/catalog.json"
+    check compression "http://$GATEWAY"
+}
+
 @test "who comes back goes on where it was" {
     check reconnecting "$A"
 }

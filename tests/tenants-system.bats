@@ -39,6 +39,21 @@ check() # NAME [URL]...
     check unverified "$A"
 }
 
+@test "of others a database says whether they exist and are verified" {
+    printf '%s\n' 'verified-asked true' 'unverified-asked false' >"$BATS_TEST_TMPDIR/stored"
+    cat >"$BATS_TEST_TMPDIR/helper" <<'END'
+#!/bin/bash
+while IFS= read -r line; do
+    read -r id ask user < <(jq -r '"\(.id) \(.ask) \(.user)"' <<<"$line")
+    [ "$ask" = connect ] && grep -qx "$user true" "${0%/*}/stored" && allow=true || allow=false
+    echo "{\"id\":$id,\"allow\":$allow}"
+done
+END
+    chmod +x "$BATS_TEST_TMPDIR/helper"
+    start_node asking --catalog "$EXAMPLE/catalog.json" --authz "exec '$BATS_TEST_TMPDIR/helper'"
+    check asked "http://$GATEWAY"
+}
+
 @test "in the user's and the tenant's room by itself, in others by membership" {
     check joining "$A"
 }

@@ -254,6 +254,15 @@ run({
     assert.strictEqual(JSON.parse(await get("/health", url)).ready, true);
   },
 
+  async compression(url) {
+    const ann = await inRooms(ANN, { taskId: T }, url);
+    const text = "a long comment, ".repeat(300);
+    await event("comment:created", { taskId: T, commentId: "c1", text });
+    await ann.hears("comment:created", { text });
+    const [, saved] = /^collab_compression_saved_bytes_total\{.*\} (\d+)$/m.exec(await get("/metrics", url));
+    assert(saved > 4000, saved);
+  },
+
   // What was missed comes before anything else, and the rooms are those that they were.
   async reconnecting(url) {
     await member("add", `project:${P}`, ANN);

@@ -60,6 +60,15 @@ run({
     await on(ANN, url);
   },
 
+  // A program knows who exists and is verified; a token that says so by itself needs none.
+  async asked(url) {
+    const claims = (name, more) => ({ auth: { token: token({ sub: id(name), ...more }) } });
+    await connect(id("verified"), url);
+    for (const name of ["unverified", "unknown"])
+      assert.strictEqual(await refusal(claims(name), url), "the authorization helper says no");
+    await connect(id("unknown"), url, VERIFIED);
+  },
+
   async joining(url) {
     await member("add", room({ tenantId: T1 }), ANN);
     const ann = await on(ANN, url);
