@@ -7,7 +7,7 @@ setup()
     ROOT=$(realpath "$BATS_TEST_DIRNAME/..")
     COPY=$BATS_TEST_TMPDIR/copy
     mkdir -p "$COPY/examples" "$BATS_TEST_TMPDIR/tmp"
-    cp -r "$ROOT/examples/demo" "$COPY/examples"
+    cp -r "$ROOT"/examples/{demo,web} "$COPY/examples"
     export BUILD TMPDIR=$BATS_TEST_TMPDIR/tmp
 }
 
@@ -149,6 +149,23 @@ END
     bash -c "$(grep '^   collab-emit' "$out")"
     wait_for_line "$BATS_TEST_TMPDIR/tail.out" '"data":"world"}'
     stop tail
+    stop demo INT
+    [ "$status" -eq 0 ]
+    left_nothing
+}
+
+@test "KEEP: the board is open, and two people are at work on it" {
+    local out=$BATS_TEST_TMPDIR/demo.out address
+    KEEP=1 start demo env --default-signal=INT "$COPY/examples/demo/run"
+    wait_for_line "$out" 'They go on'
+    address=$(sed -n 's/^   \(http.*\)#board=demo&token=.*/\1/p' "$out")
+    curl -fsS "$address" | grep -q '<title>'
+    COLLAB_TOKEN=$(sed -n 's/^   http.*&token=//p' "$out")
+    export COLLAB_TOKEN
+    start you collab-tail --verbose --url "ws${address#http}ws" board:demo
+    wait_for_line "$BATS_TEST_TMPDIR/you.out" '"type":"card:created","room":"board:demo","user":"bob"'
+    wait_for_line "$BATS_TEST_TMPDIR/you.out" '"type":"cursor:moved"'
+    stop you
     stop demo INT
     [ "$status" -eq 0 ]
     left_nothing
