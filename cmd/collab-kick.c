@@ -1,9 +1,11 @@
-/* collab-kick: sends clients away, or out of a room, on whichever gateway they are. */
+/* collab-kick: sends clients away, or out of a room, on whichever gateway they are; lifts the
+ * limits that they are over; has a gateway drain. */
 #include "event.h"
 #include "json.h"
 #include "protocol.h"
 #include "room.h"
 #include "tool.h"
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -13,6 +15,9 @@ struct settings {
     char *user;
     char *connection;
     char *room;
+    char *address;
+    char *drain;
+    bool reset;
     int64_t code;
     char *reason;
     int64_t limit_ms;
@@ -26,6 +31,11 @@ static const struct opt rows[] = {
     {'c', "connection", "ID", OPT_TEXT, AT(connection), .help = "one connection"},
     {'r', "room", "ROOM", OPT_TEXT, AT(room),
      .help = "only out of this room; else they are disconnected"},
+    {0, "reset", NULL, OPT_FLAG, AT(reset),
+     .help = "nobody goes, but what was counted against their rates is forgotten"},
+    {'a', "address", "ADDRESS", OPT_TEXT, AT(address),
+     .help = "with --reset: what was counted of this IP address"},
+    {0, "drain", "NODE", OPT_TEXT, AT(drain), .help = "have this gateway drain and end"},
     {0, "code", "CODE", OPT_INT, AT(code), .min = 4000, .max = 4999,
      .help = "the close code: below 4500 they come back, from 4500 on they don't (else 4501)"},
     {0, "reason", "TEXT", OPT_TEXT, AT(reason), .help = "why, as the client is told"},
@@ -38,7 +48,8 @@ static const struct opt rows[] = {
 static const struct opt_program program = {
     .name = "collab-kick",
     .operands = "",
-    .purpose = "Disconnects a user or a connection, or ends their joins in a room.",
+    .purpose =
+        "Disconnects a user or a connection, ends their joins in a room, lifts their limits.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
 };
@@ -52,23 +63,62 @@ static struct {
     int64_t concerned;
 } kick = {.expected = -1};
 
-static void check_usage(int operands)
+static void check_names(const struct settings *set)
 {
-    const struct settings *set = &kick.set;
+    struct in6_addr any;
     struct fault f;
 
-    if (operands > 0)
-        tool_fail(STATUS_USAGE, "takes no operands");
-    if (!set->user && !set->connection)
-        tool_fail(STATUS_USAGE, "whom? --user or --connection");
     if (set->user && event_check_user(span_of(set->user), &f) != 0)
         tool_fail(STATUS_USAGE, "--user: %s", f.text);
     if (set->room && room_check(span_of(set->room), &f) != 0)
         tool_fail(STATUS_USAGE, "--room: %s", f.text);
-    if (set->room && set->code)
-        tool_fail(STATUS_USAGE, "--code is of a connection's end: no --room can stand beside it");
+    if (set->address && inet_pton(AF_INET, set->address, &any) != 1 &&
+        inet_pton(AF_INET6, set->address, &any) != 1)
+        tool_fail(STATUS_USAGE, "--address: not an IP address");
+    if (set->drain && !room_is_segment(span_of(set->drain)))
+        tool_fail(STATUS_USAGE, "--drain: only letters, digits and . _ ~ @ -");
     if (set->reason && span_of(set->reason).len > REASON_BYTES_MAX)
         tool_fail(STATUS_USAGE, "--reason: more than %d bytes", REASON_BYTES_MAX);
+}
+
+static void check_usage(int operands)
+{
+    const struct settings *set = &kick.set;
+    bool anybody = set->user || set->connection;
+
+    if (operands > 0)
+        tool_fail(STATUS_USAGE, "takes no operands");
+    check_names(set);
+    if (set->drain && (anybody || set->room || set->address || set->reset))
+        tool_fail(STATUS_USAGE, "--drain is of a whole gateway: nobody can be named beside it");
+    if (set->reset && !anybody && !set->room && !set->address)
+        tool_fail(STATUS_USAGE, "whose? --user, --connection, --address or --room");
+    if (!set->reset && !set->drain && !anybody)
+        tool_fail(STATUS_USAGE, "whom? --user or --connection");
+    if (!set->reset && set->address)
+        tool_fail(STATUS_USAGE, "--address is for --reset");
+    if ((set->reset || set->drain) && (set->code || set->reason))
+        tool_fail(STATUS_USAGE, "--code and --reason are for those who are sent away");
+    if (set->room && set->code)
+        tool_fail(STATUS_USAGE, "--code is of a connection's end: no --room can stand beside it");
+}
+
+/* What is done to them. */
+static const char *verb(void)
+{
+    if (kick.set.reset)
+        return "reset";
+    return kick.set.drain ? "drain" : "kick";
+}
+
+/* What is said of those whom it concerned. */
+static const char *participle(void)
+{
+    if (kick.set.reset)
+        return "reset";
+    if (kick.set.drain)
+        return "draining";
+    return kick.set.room ? "left" : "disconnected";
 }
 
 static void add_text(const char *name, const char *text)
@@ -83,10 +133,12 @@ static void write_order(void)
 {
     const struct settings *set = &kick.set;
 
-    buf_text(&kick.order, "{\"do\":\"kick\"");
+    buf_printf(&kick.order, "{\"do\":\"%s\"", verb());
     add_text("user", set->user);
     add_text("connection", set->connection);
     add_text("room", set->room);
+    add_text("address", set->address);
+    add_text("node", set->drain);
     add_text("reason", set->reason);
     if (set->code)
         buf_printf(&kick.order, ",\"code\":%" PRId64, set->code);
@@ -99,8 +151,7 @@ static void stop_when_answered(void)
     if (kick.expected < 0 || kick.answers < kick.expected)
         return;
     if (!kick.set.quiet) {
-        buf_printf(&line, "{\"%s\":%" PRId64 "}", kick.set.room ? "left" : "disconnected",
-                   kick.concerned);
+        buf_printf(&line, "{\"%s\":%" PRId64 "}", participle(), kick.concerned);
         tool_out(buf_span(&line));
         buf_fini(&line);
     }

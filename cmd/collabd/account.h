@@ -22,6 +22,8 @@ struct account {
     uint32_t connections;
     uint32_t visits; /* connections that speak HTTP yet */
     int64_t news;    /* of users and rooms: taken from the window since account_news() */
+    uint32_t asked;  /* throttle.c's: answers of Redis that are due */
+    uint32_t stale;  /* and how many of those count no more */
     uint32_t holders;
     uint32_t len;
     char name[]; /* a letter for the kind, a colon, and the name */

@@ -8,14 +8,17 @@
 #include "people.h"
 #include "room.h"
 #include "session.h"
+#include "throttle.h"
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 enum { LOG_KIND_BAD_CONTROL = 4, REASON_BYTES_MAX = 100 };
 
 /* An order, its texts decoded; what it doesn't have is empty. */
 struct order {
-    struct buf word, room, user, role, connection, reason, answer;
+    struct buf word, room, user, role, connection, address, node, reason, answer;
     bool has_role;
     int64_t code;
 };
@@ -27,6 +30,8 @@ static void order_fini(struct order *o)
     buf_fini(&o->user);
     buf_fini(&o->role);
     buf_fini(&o->connection);
+    buf_fini(&o->address);
+    buf_fini(&o->node);
     buf_fini(&o->reason);
     buf_fini(&o->answer);
 }
@@ -50,8 +55,9 @@ static int read_order(struct span text, struct order *o, struct fault *f)
     text = json_trim(text);
     if (!read_text(text, "do", &o->word) || !read_text(text, "room", &o->room) ||
         !read_text(text, "user", &o->user) || !read_text(text, "role", &o->role) ||
-        !read_text(text, "connection", &o->connection) || !read_text(text, "reason", &o->reason) ||
-        !read_text(text, "answer", &o->answer))
+        !read_text(text, "connection", &o->connection) ||
+        !read_text(text, "address", &o->address) || !read_text(text, "node", &o->node) ||
+        !read_text(text, "reason", &o->reason) || !read_text(text, "answer", &o->answer))
         return fault_set(f, "a field is no string");
     o->has_role = json_get(text, "role", &code);
     if (json_get(text, "code", &code) && json_int(code, &o->code) != 0)
@@ -159,6 +165,45 @@ static int kick(struct gateway *g, const struct order *o)
     return count;
 }
 
+/* --- limits ------------------------------------------------------------------------------- */
+
+static struct session *find_connection(const struct gateway *g, struct span id)
+{
+    struct session *s;
+    DL_FOREACH (g->sessions, s)
+        if (span_is(id, s->id))
+            return s;
+    return NULL;
+}
+
+/* How much was counted here of those who are named. */
+static int reset(struct gateway *g, const struct order *o)
+{
+    struct session *s = find_connection(g, buf_span(&o->connection));
+    char address[PEER_NAME_BYTES];
+    int count = s ? throttle_reset_client(s) : 0;
+    if (o->user.len)
+        count += throttle_reset_user(g, buf_span(&o->user));
+    if (o->room.len)
+        count += throttle_reset_room(g, buf_span(&o->room));
+    if (peer_name_of(buf_span(&o->address), address))
+        count += throttle_reset_address(g, span_of(address));
+    return count;
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+/* As an operator on this machine would have it. */
+static int drain(struct gateway *g, const struct order *o)
+{
+    bool meant = span_is(buf_span(&o->node), node_name(g->node)) && !g->draining;
+    if (meant)
+        kill(getpid(), SIGTERM);
+    return meant;
+}
+
+/* --- answering ---------------------------------------------------------------------------- */
+
 static void answer(struct gateway *g, const struct order *o, int count)
 {
     struct json *document = json_new_object();
@@ -183,6 +228,10 @@ static int obey(struct gateway *g, const struct order *o, struct fault *f)
         member_added(g, o);
     else if (span_is(buf_span(&o->word), "kick") && (!o->code || close_is_own(o->code)))
         answer(g, o, kick(g, o));
+    else if (span_is(buf_span(&o->word), "reset"))
+        answer(g, o, reset(g, o));
+    else if (span_is(buf_span(&o->word), "drain"))
+        answer(g, o, drain(g, o));
     else
         return fault_set(f, "no such order");
     return 0;

@@ -1,5 +1,6 @@
 /* Control: what Redis tells all nodes to do (collab-redis(7)). A member's right has changed; a user
- * or a connection is to go, or to leave a room. */
+ * or a connection is to go, or to leave a room; what was counted of one is to be forgotten; a node
+ * is to drain. */
 #ifndef CONTROL_H
 #define CONTROL_H
 

@@ -133,6 +133,15 @@ static void write_name(const struct in6_addr *a, char name[PEER_NAME_BYTES])
     strcat(name, "/64");
 }
 
+bool peer_name_of(struct span address, char name[PEER_NAME_BYTES])
+{
+    struct in6_addr a;
+    if (!parse_address(address, &a))
+        return false;
+    write_name(&a, name);
+    return true;
+}
+
 /* Whether there is an address. */
 static bool read_end(const struct sockaddr *from, struct in6_addr *out)
 {

@@ -35,4 +35,7 @@ enum { PEER_NAME_BYTES = INET6_ADDRSTRLEN + 4 };
 void peer_name(const struct networks *trusted, const struct sockaddr *from, struct span forwarded,
                char name[PEER_NAME_BYTES], bool *direct);
 
+/* The name of whoever is at an address that is written out. False: it is none. */
+bool peer_name_of(struct span address, char name[PEER_NAME_BYTES]);
+
 #endif

@@ -3,6 +3,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "mem.h"
+#include "people.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,18 +84,58 @@ bool throttle_attempt(struct session *s, const struct request *r)
     return false;
 }
 
-void throttle_reset(struct gateway *g, struct span user)
+/* --- forgetting --------------------------------------------------------------------------- */
+
+static int forget(struct rate_window *w)
 {
-    struct account *a = account_find(&g->accounts, ACCOUNT_USER, user);
-    struct session *s;
-    DL_FOREACH (g->sessions, s)
-        if (s->who && span_is(user, s->who->user))
-            s->window = (struct rate_window){0};
+    bool counted = rate_count(w, clock_steady_ms()) > 0;
+    *w = (struct rate_window){0};
+    return counted;
+}
+
+/* What is on its way from Redis was counted before. */
+static int forget_account(struct gateway *g, struct account *a)
+{
     if (!a)
-        return;
-    a->window = (struct rate_window){0};
+        return 0;
     account_news(a);
-    store_count_drop(bus_store(g->bus), (struct span){a->name, a->len});
+    a->stale = a->asked;
+    if (a->kind != ACCOUNT_ADDRESS)
+        store_count_drop(bus_store(g->bus), (struct span){a->name, a->len});
+    return forget(&a->window);
+}
+
+/* Redis may know of one that this node has forgotten. */
+static struct account *shared(struct gateway *g, enum account_kind kind, struct span name)
+{
+    return account_get(&g->accounts, kind, name, clock_steady_ms());
+}
+
+int throttle_reset_client(struct session *s)
+{
+    s->refusals = 0;
+    return forget(&s->window);
+}
+
+int throttle_reset_user(struct gateway *g, struct span user)
+{
+    const struct person *p = people_find(g, user);
+    int count = forget_account(g, shared(g, ACCOUNT_USER, user));
+    struct session *s;
+    if (p)
+        DL_FOREACH2 (p->sessions, s, same_next)
+            count += throttle_reset_client(s);
+    return count;
+}
+
+int throttle_reset_room(struct gateway *g, struct span room)
+{
+    return forget_account(g, shared(g, ACCOUNT_ROOM, room));
+}
+
+int throttle_reset_address(struct gateway *g, struct span name)
+{
+    return forget_account(g, account_find(&g->accounts, ACCOUNT_ADDRESS, name));
 }
 
 /* --- sharing ------------------------------------------------------------------------------ */
@@ -102,7 +143,10 @@ void throttle_reset(struct gateway *g, struct span user)
 static void counted(void *arg, enum store_result result, int64_t total, int64_t left_ms)
 {
     struct account *a = arg;
-    if (result == STORE_DONE && left_ms > 0)
+    a->asked--;
+    if (a->stale)
+        a->stale--;
+    else if (result == STORE_DONE && left_ms > 0)
         a->window = (struct rate_window){clock_steady_ms() + left_ms, total + a->news};
     account_release(a);
 }
@@ -112,8 +156,10 @@ static void share_one(struct gateway *g, struct account *a)
     const struct rate *rate = a->kind == ACCOUNT_USER ? &g->limits.user_rate : &g->limits.room_rate;
     struct span name = {a->name, a->len};
     int64_t n = account_news(a);
-    if (bus_is_up(g->bus))
-        store_rate(bus_store(g->bus), name, n, rate->period_ms, counted, account_hold(a));
+    if (!bus_is_up(g->bus))
+        return;
+    a->asked++;
+    store_rate(bus_store(g->bus), name, n, rate->period_ms, counted, account_hold(a));
 }
 
 static void share(uv_timer_t *timer)

@@ -28,7 +28,12 @@ bool throttle_rooms(struct session *s, const struct request *r, const struct spa
 /* Whether the session's address may try to authenticate. False: over the rate, and refused. */
 bool throttle_attempt(struct session *s, const struct request *r);
 
-/* Forgets what was counted of a user, its clients included. */
-void throttle_reset(struct gateway *g, struct span user);
+/* Forgets what was counted of a client; of a user, its clients included; of a room; of an address,
+ * as peer.h names it. Returns how many counts that were. Other nodes count on until they do so too.
+ */
+int throttle_reset_client(struct session *s);
+int throttle_reset_user(struct gateway *g, struct span user);
+int throttle_reset_room(struct gateway *g, struct span room);
+int throttle_reset_address(struct gateway *g, struct span name);
 
 #endif

@@ -89,6 +89,21 @@ static void a_trusted_proxy_is_believed_up_to_the_first_that_is_not(void **state
     networks_fini(&n);
 }
 
+static void an_address_that_is_written_out_has_the_same_name(void **state)
+{
+    char name[PEER_NAME_BYTES];
+
+    (void)state;
+    assert_true(peer_name_of(span_of("192.0.2.1"), name));
+    assert_string_equal(name, "192.0.2.1");
+    assert_true(peer_name_of(span_of("::ffff:192.0.2.1"), name));
+    assert_string_equal(name, "192.0.2.1");
+    assert_true(peer_name_of(span_of("2001:db8::1:2"), name));
+    assert_string_equal(name, "2001:db8::/64");
+    assert_false(peer_name_of(span_of("192.0.2.1/32"), name));
+    assert_false(peer_name_of(span_of(""), name));
+}
+
 static void what_is_no_network(void **state)
 {
     static const struct {
@@ -118,6 +133,7 @@ int main(void)
         cmocka_unit_test(an_address_is_itself_and_a_subscriber_one),
         cmocka_unit_test(anybody_can_write_a_header),
         cmocka_unit_test(a_trusted_proxy_is_believed_up_to_the_first_that_is_not),
+        cmocka_unit_test(an_address_that_is_written_out_has_the_same_name),
         cmocka_unit_test(what_is_no_network),
     };
 
