@@ -13,6 +13,8 @@ static const struct form_type boolean = {"boolean", SCHEMA("boolean")};
 static const struct form_type rooms = {"string | string[]", "{\"oneOf\":[" STRING "," STRINGS "]}"};
 static const struct form_type places = {
     "Record<string, string>", "{\"type\":\"object\",\"additionalProperties\":" STRING "}"};
+static const struct form_type points = {"string | number | Record<string, string>",
+                                        "{\"type\":[\"string\",\"number\",\"object\"]}"};
 static const struct form_type refusals = {
     "{ room: string; code: string; message: string }[]",
     "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"room\":" STRING
@@ -38,10 +40,11 @@ static const struct {
     const struct form_type *type;
     bool needed;
 } arguments[CATALOG_ARGUMENT_COUNT] = {
-    [CATALOG_TOKEN] = {&string, true},  [CATALOG_ROOMS] = {&rooms, false},
-    [CATALOG_SINCE] = {&places, false}, [CATALOG_LIMIT] = {&integer, false},
-    [CATALOG_ORDER] = {&string, false}, [CATALOG_STATUS] = {&statuses, true},
-    [CATALOG_KEY] = {&string, false},   [CATALOG_IDS] = {&strings, false},
+    [CATALOG_TOKEN] = {&string, true},    [CATALOG_ROOMS] = {&rooms, false},
+    [CATALOG_SINCE] = {&places, false},   [CATALOG_BEFORE] = {&points, false},
+    [CATALOG_LIMIT] = {&integer, false},  [CATALOG_ORDER] = {&string, false},
+    [CATALOG_STATUS] = {&statuses, true}, [CATALOG_KEY] = {&string, false},
+    [CATALOG_IDS] = {&strings, false},
 };
 
 /* --- the tree ----------------------------------------------------------------------------- */
@@ -119,6 +122,14 @@ static void add_event(struct form *root, const struct catalog_event *e, struct a
         place(root, e->user, false, arena)->needed = false;
 }
 
+/* One joins behind the last id of each room; a page of history may begin at a time too. */
+static const struct form_type *argument_type(const struct catalog_message *m, int argument)
+{
+    if (argument == CATALOG_SINCE && m->action == CATALOG_SYNC)
+        return &points;
+    return arguments[argument].type;
+}
+
 struct form *form_of_message(const struct catalog_message *m, struct arena *arena)
 {
     struct form *root = arena_alloc(arena, sizeof(*root));
@@ -129,7 +140,7 @@ struct form *form_of_message(const struct catalog_message *m, struct arena *aren
         add_any_event(root, arena);
     for (int i = 0; i < CATALOG_ARGUMENT_COUNT; i++)
         if (m->arguments[i] && !(i == CATALOG_ROOMS && m->route.to_count))
-            add(root, m->arguments[i], arguments[i].type, arguments[i].needed, arena);
+            add(root, m->arguments[i], argument_type(m, i), arguments[i].needed, arena);
     return root;
 }
 
