@@ -1,4 +1,5 @@
 /* collab-emit: publishes events, one from its options or many from lines of JSON. */
+#include "adapter.h"
 #include "buf.h"
 #include "catalog_file.h"
 #include "clock.h"
@@ -43,6 +44,7 @@ struct settings {
     char *spool;
     bool replay;
     int64_t speed;
+    char *socketio;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -70,6 +72,9 @@ static const struct opt rows[] = {
      .help = "publish events as far apart as their times are, each with the time of now"},
     {0, "speed", "X", OPT_INT, AT(speed), "1", .min = 1, .max = 1000000,
      .help = "with --replay, so many times as fast"},
+    {0, "socketio", "PREFIX", OPT_TEXT, AT(socketio),
+     .help = "publish also to servers of Socket.IO whose Redis adapter has this key (socket.io, "
+             "unless they say otherwise)"},
     {'c', "catalog", "FILE", OPT_TEXT, AT(catalog),
      .help = "go by this catalog (else by the one that the gateways have put into Redis)"},
     {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
@@ -88,6 +93,7 @@ struct ticket {
     struct line from; /* without its text */
     char *receipt;    /* without its end; NULL: none is wanted */
     char *record;     /* for the spool; NULL: there is none */
+    char *note;       /* for servers of Socket.IO; NULL: there are none */
 };
 
 /* An event that waits for its time. */
@@ -265,6 +271,48 @@ static void note_unknown(const struct ticket *t)
         emit.first_unknown = t->from;
 }
 
+static void ticket_free(struct ticket *t)
+{
+    free(t->receipt);
+    free(t->record);
+    free(t->note);
+    free(t);
+}
+
+/* --- servers of Socket.IO --- */
+
+static void on_passed(void *arg, enum store_result result, const char *why)
+{
+    struct ticket *t = arg;
+    emit.outstanding--;
+    if (result == STORE_REFUSED)
+        refuse(&t->from, why);
+    else if (result == STORE_UNAVAILABLE && !emit.spool)
+        note_unknown(t);
+    ticket_free(t);
+    hold_or_resume();
+    stop_when_done();
+}
+
+static void pass(struct ticket *t)
+{
+    static const char *const main_alone[] = {"/", NULL};
+    emit.outstanding++;
+    store_adapter_event(emit.store, span_of(emit.set.socketio),
+                        emit.catalog ? emit.catalog->socketio.namespaces : main_alone,
+                        span_of(t->note), on_passed, t);
+}
+
+static char *new_note(const struct event *e)
+{
+    struct buf out = {0};
+    if (emit.set.socketio)
+        adapter_event_note(e, emit.catalog && emit.catalog->socketio.meta, &out);
+    return out.at;
+}
+
+/* --- what Redis has said --- */
+
 static void on_published(void *arg, enum store_result result, const struct store_receipt *r,
                          const char *why)
 {
@@ -280,10 +328,12 @@ static void on_published(void *arg, enum store_result result, const struct store
         emit.confirmed++;
         if (t->receipt)
             print_receipt(t->receipt, r);
+        if (t->note && !r->again) {
+            pass(t);
+            return;
+        }
     }
-    free(t->receipt);
-    free(t->record);
-    free(t);
+    ticket_free(t);
     hold_or_resume();
     stop_when_done();
 }
@@ -360,7 +410,7 @@ static void publish(const struct event *e, const struct terms *terms, const stru
                     char *record)
 {
     struct ticket *t = mem_alloc(sizeof *t);
-    *t = (struct ticket){.from = *from, .record = record};
+    *t = (struct ticket){.from = *from, .record = record, .note = new_note(e)};
     if (emit.set.receipts)
         t->receipt = new_receipt(e, from);
     emit.sent++;

@@ -1,6 +1,7 @@
 #include "adapter.h"
 #include "json.h"
 #include "pack.h"
+#include "sio.h"
 
 /* Types of packets (sio.h) that are events. */
 enum { PACKET_EVENT = 2, PACKET_BINARY_EVENT = 5 };
@@ -206,13 +207,18 @@ static void add_rooms(struct buf *out, const struct event *e)
 
 void adapter_event_note(const struct event *e, bool meta, struct buf *out)
 {
+    struct event copy = *e;
+
+    if (sio_is_reserved(e->type))
+        return;
+    copy.room = e->rooms[0];
     buf_text(out, "[[\"");
     buf_join(out, e->type);
     buf_text(out, "\",");
     buf_join(out, e->data.len > 0 ? e->data : span_of("null"));
     if (meta) {
         buf_char(out, ',');
-        event_format_meta(e, out);
+        event_format_meta(&copy, out);
     }
     buf_text(out, "],[");
     add_rooms(out, e);

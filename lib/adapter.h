@@ -66,7 +66,8 @@ int adapter_request_parse(struct span text, struct adapter_request *r, struct fa
 
 /* Appends an event as a client of Socket.IO gets it, for all its rooms, as JSON: the lists of
  * arguments and of rooms in a list. meta: the second argument says what it has beside its data.
- * Then, for one namespace, the message that is published. */
+ * Nothing where its type is a name that libraries keep for themselves, who would end their client's
+ * connection. Then, for one namespace, the message that is published. */
 void adapter_event_note(const struct event *e, bool meta, struct buf *out);
 void adapter_event_write(struct span note, struct span nsp, struct buf *out);
 

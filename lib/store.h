@@ -163,7 +163,11 @@ void store_answer(struct store *s, struct span channel, struct span text);
  * store is closed. Like rooms they are to be renewed at `up`. */
 void store_adapter_listen(struct store *s, struct span prefix, struct span nsp);
 
-/* done may be NULL. */
+/* Publishes an event, as adapter_event_note() has noted it, in each of the namespaces
+ * (NULL-terminated); done is called when all are answered. The same of any message. done may be
+ * NULL. */
+void store_adapter_event(struct store *s, struct span prefix, const char *const *namespaces,
+                         struct span note, store_done *done, void *arg);
 void store_adapter_publish(struct store *s, const struct store_adapter *to, struct span message,
                            store_done *done, void *arg);
 

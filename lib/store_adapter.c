@@ -1,3 +1,4 @@
+#include "adapter.h"
 #include "mem.h"
 #include "store_base.h"
 #include <stdlib.h>
@@ -125,13 +126,38 @@ void store_adapters_free(struct store *s)
 
 /* --- publishing ---------------------------------------------------------------------------- */
 
-void store_adapter_publish(struct store *s, const struct store_adapter *to, struct span message,
-                           store_done *done, void *arg)
+static void publish(struct store *s, const struct store_adapter *to, struct span message,
+                    struct store_call *call)
 {
-    struct store_call *call = done != NULL ? store_call(s, done, arg, 1) : NULL;
-
     buf_clear(&s->name);
     add_name(&s->name, to);
     struct span publish[] = {span_of("PUBLISH"), buf_span(&s->name), message};
     redis_command(s->redis, call != NULL ? store_call_reply : NULL, call, 3, publish);
+}
+
+void store_adapter_publish(struct store *s, const struct store_adapter *to, struct span message,
+                           store_done *done, void *arg)
+{
+    publish(s, to, message, done != NULL ? store_call(s, done, arg, 1) : NULL);
+}
+
+void store_adapter_event(struct store *s, struct span prefix, const char *const *namespaces,
+                         struct span note, store_done *done, void *arg)
+{
+    struct store_adapter to = {STORE_BROADCAST, prefix, {NULL, 0}, adapter_event_room(note)};
+    /* One reply more, which comes at the end, so that none has to. */
+    struct store_call *call = done != NULL ? store_call(s, done, arg, 1) : NULL;
+    struct buf message = {0};
+
+    for (const char *const *nsp = namespaces; *nsp != NULL; nsp++) {
+        to.nsp = span_of(*nsp);
+        buf_clear(&message);
+        adapter_event_write(note, to.nsp, &message);
+        if (call != NULL)
+            call->waiting++;
+        publish(s, &to, buf_span(&message), call);
+    }
+    buf_fini(&message);
+    if (call != NULL && --call->waiting == 0)
+        store_call_end(call);
 }

@@ -90,6 +90,49 @@ check() # NAME [URL]...
     check recovery "http://$GATEWAY"
 }
 
+# What a Node server's client hears of these lines from collab-emit, and of the end.
+emitted() # [OPTION]...
+{
+    start listener timeout 90 node "$CLIENTS/neighbours.js" listening "$REDIS_SOCKET" \
+        "$(token '{"sub":"ann",'"$EVERYTHING"'}')" "$@"
+    wait_for_line "$BATS_TEST_TMPDIR/listener.out" listening
+    { cat; echo '{"type":"end","room":"room:1"}'; } | collab-emit --socketio socket.io
+    finish listener
+    cat "$BATS_TEST_TMPDIR/listener.err"
+    [ "$status" -eq 0 ]
+    sed 1d "$BATS_TEST_TMPDIR/listener.out"
+}
+
+@test "collab-emit reaches them too, and gateways once" {
+    local urls
+    read -ra urls <<<"$URLS"
+    start_client plain a '{"sub":"ann",'"$EVERYTHING"'}'
+    tell plain '{"type":"subscribe","data":["room:1","room:2"],"ref":1}'
+    hears plain '"ref":1'
+    run emitted "${urls[@]}" <<'END'
+{"type":"one","room":"room:1","data":{"n":18446744073709551615,"bytes":{"$binary":"AQI="}}}
+{"type":"two","rooms":["room:2","room:1"],"data":"ü"}
+{"type":"disconnect","room":"room:1"}
+{"type":"three","room":"room:3"}
+END
+    [ "$status" -eq 0 ]
+    echo "$output"
+    [ "${lines[0]}" = '["one",{"n":18446744073709552000,"bytes":{"type":"Buffer","data":[1,2]}}]' ]
+    [ "${lines[1]}" = '["two","ü"]' ]
+    [ ${#lines[@]} -eq 2 ]
+    hears plain '"type":"end"'
+    [ "$(heard plain '"type":"one"')" -eq 1 ]
+    [ "$(heard plain '"type":"two"')" -eq 1 ]
+}
+
+@test "collab-emit says when it may not" {
+    start_redis
+    redis acl setuser shop on '>pw' '~*' '&collab:*' +@all
+    run -1 --separate-stderr collab-emit --redis "unix://shop:pw@$REDIS_SOCKET" -r room:1 -t t \
+        --socketio socket.io
+    [[ $stderr = *NOPERM* ]]
+}
+
 # --- what comes over Redis ---
 
 malformed()
@@ -159,9 +202,9 @@ acl() # ITEM
     start_redis
     read -ra words <<<"$(acl 'Xr collabd 8')"
     redis "${words[@]/#>SECRET/>pw}"
-    read -ra words <<<"$(acl 'the same with')"
+    read -ra words <<<"$(acl 'that with')"
     redis "${words[@]}"
-    read -ra words <<<"$(acl 'the same with' | sed 's,#/#,#/admin#,g')"
+    read -ra words <<<"$(acl 'that with' | sed 's,#/#,#/admin#,g')"
     redis "${words[@]}"
     COLLAB_REDIS=unix://node:pw@$REDIS_SOCKET start_node c --socketio-redis socket.io
     check requests "http://$GATEWAY" "http://$GATEWAY"

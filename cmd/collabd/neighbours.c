@@ -5,34 +5,21 @@
 #include "errands.h"
 #include "hub.h"
 #include "log.h"
-#include "sio.h"
 
 enum { PREFIX_BYTES_MAX = 100 };
 
 /* --- what this node publishes ------------------------------------------------------------- */
 
-/* A library would end its client's connection over a name that it keeps for itself. */
 static void note(struct gateway *g, const struct event *e, struct buf *out)
 {
-    struct event copy = *e;
-    if (sio_is_reserved(e->type))
-        return;
-    copy.room = e->rooms[0];
-    adapter_event_note(&copy, g->catalog->socketio.meta, out);
+    adapter_event_note(e, g->catalog->socketio.meta, out);
 }
 
 static void pass(struct gateway *g, struct span noted)
 {
-    struct store_adapter to = {STORE_BROADCAST, g->errands->prefix, {0}, adapter_event_room(noted)};
-    struct buf message = {0};
-    for (const char *const *nsp = g->catalog->socketio.namespaces; *nsp; nsp++) {
-        to.nsp = span_of(*nsp);
-        buf_clear(&message);
-        adapter_event_write(noted, to.nsp, &message);
-        store_adapter_publish(bus_store(g->bus), &to, buf_span(&message), NULL, NULL);
-        g->metrics.value[M_NEIGHBOUR_OUT]++;
-    }
-    buf_fini(&message);
+    store_adapter_event(bus_store(g->bus), g->errands->prefix, g->catalog->socketio.namespaces,
+                        noted, NULL, NULL);
+    g->metrics.value[M_NEIGHBOUR_OUT]++;
 }
 
 /* --- what they emit ----------------------------------------------------------------------- */

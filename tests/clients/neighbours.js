@@ -332,6 +332,7 @@ const checks = {
     await subscriber.subscribe("socket.io-response#/#", (text) => answers.push(JSON.parse(text)));
     const ask = (request) => redis.publish("socket.io-request#/#", JSON.stringify(request));
     await ask({ requestId: "q1", type: 2, sid: a.socket.id, room: "room:5" });
+    await until("the answer", () => answers.length);
     await ask({ requestId: "q2", type: 0, rooms: ["room:5"] });
     await until("the answers", () => answers.length === 3);
     const empty = { requestId: "q2", sockets: [] };
@@ -339,6 +340,7 @@ const checks = {
     assert.deepStrictEqual(answers.shift(), { requestId: "q1" });
     assert.deepStrictEqual(sorted(answers.map(JSON.stringify)), sorted([empty, full].map(JSON.stringify)));
     await ask({ requestId: "q3", type: 3, sid: a.socket.id, room: "room:5" });
+    await until("the answer", () => answers.length === 3);
     await ask({ requestId: "q4", type: 4, sid: a.socket.id, close: true });
     await until("the end", () => answers.length === 4 && a.log.length);
     assert.deepStrictEqual(answers.slice(2), [{ requestId: "q3" }, { requestId: "q4" }]);
