@@ -175,6 +175,32 @@ static inline void server_end(struct server *s)
         remove_tree(s->dir);
 }
 
+/* --- one for all tests of a file: a group's set-up and teardown ----------------------------- */
+
+static struct server server;
+
+static inline int start_server(void **state)
+{
+    (void)state;
+    server_start(&server, 0);
+    return 0;
+}
+
+/* On a port as well. */
+static inline int start_tcp_server(void **state)
+{
+    (void)state;
+    server_start(&server, free_port());
+    return 0;
+}
+
+static inline int end_server(void **state)
+{
+    (void)state;
+    server_end(&server);
+    return 0;
+}
+
 /* --- the loop, bounded --------------------------------------------------------------------- */
 
 static inline void on_patience_over(uv_timer_t *handle)

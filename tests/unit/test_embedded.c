@@ -388,12 +388,12 @@ static void a_killed_holder_stops_nobody(void **state)
     for (int i = 0; i < 3; i++) {
         start_holder(t);
         server_do(&t->server, "INCR kills", ":");
-        pid_t server = listener(t);
-        assert_true(server > 0);
+        pid_t redis = listener(t);
+        assert_true(redis > 0);
         end_holder(t);
         start(t);
-        assert_true(listener(t) != server);
-        wait_for_end(server);
+        assert_true(listener(t) != redis);
+        wait_for_end(redis);
         stop(t);
     }
     start(t);

@@ -14,9 +14,6 @@
 
 enum { TIMEOUT_MS = 5000 };
 
-/* One for all tests, emptied before each. Its users' names and passwords are of this file alone. */
-static struct server server;
-
 struct trial {
     uv_loop_t loop;
     struct redis_address address;
@@ -186,20 +183,6 @@ static int tear_down(void **state)
     redis_address_fini(&t->address);
     buf_fini(&t->log);
     free(t);
-    return 0;
-}
-
-static int start_server(void **state)
-{
-    (void)state;
-    server_start(&server, free_port());
-    return 0;
-}
-
-static int end_server(void **state)
-{
-    (void)state;
-    server_end(&server);
     return 0;
 }
 
@@ -705,49 +688,38 @@ static void puppet_end(struct puppet *p, struct trial *t)
     uv_run(&t->loop, UV_RUN_NOWAIT);
 }
 
-static void what_is_no_redis_is_told(void **state)
+static void ends_it_with(void **state, struct puppet p, const char *words, const char *expected)
 {
     struct trial *t = *state;
-    struct puppet p = {0};
 
-    puppet_start(&p, t, "HTTP/1.1 400 Bad Request\r\n\r\n");
+    puppet_start(&p, t, words);
     run_until(&t->loop, &t->closed, 1);
-    assert_log(t, "closed protocol error, got \"H\" as reply type byte\n");
+    assert_log(t, expected);
     puppet_end(&p, t);
+}
+
+static void what_is_no_redis_is_told(void **state)
+{
+    ends_it_with(state, (struct puppet){0}, "HTTP/1.1 400 Bad Request\r\n\r\n",
+                 "closed protocol error, got \"H\" as reply type byte\n");
 }
 
 /* As Redis does when it has all the clients that it wants. */
 static void last_words_are_told(void **state)
 {
-    struct trial *t = *state;
-    struct puppet p = {.hangs_up = true};
-
-    puppet_start(&p, t, "-ERR max number of clients reached\r\n");
-    run_until(&t->loop, &t->closed, 1);
-    assert_log(t, "closed ERR max number of clients reached\n");
-    puppet_end(&p, t);
+    ends_it_with(state, (struct puppet){.hangs_up = true}, "-ERR max number of clients reached\r\n",
+                 "closed ERR max number of clients reached\n");
 }
 
 static void a_reply_to_nothing_is_told(void **state)
 {
-    struct trial *t = *state;
-    struct puppet p = {0};
-
-    puppet_start(&p, t, "+PONG\r\n+MORE\r\n");
-    run_until(&t->loop, &t->closed, 1);
-    assert_log(t, "closed protocol error: a reply to no command\n");
-    puppet_end(&p, t);
+    ends_it_with(state, (struct puppet){0}, "+PONG\r\n+MORE\r\n",
+                 "closed protocol error: a reply to no command\n");
 }
 
 static void a_list_beyond_reason_is_refused(void **state)
 {
-    struct trial *t = *state;
-    struct puppet p = {0};
-
-    puppet_start(&p, t, "*2000000000\r\n");
-    run_until(&t->loop, &t->closed, 1);
-    assert_log(t, "closed out of memory\n");
-    puppet_end(&p, t);
+    ends_it_with(state, (struct puppet){0}, "*2000000000\r\n", "closed out of memory\n");
 }
 
 /* A shard's channels have moved: the server unsubscribes unasked, between our command and its
@@ -812,5 +784,5 @@ int main(void)
     };
 
     signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, start_server, end_server);
+    return cmocka_run_group_tests(tests, start_tcp_server, end_server);
 }

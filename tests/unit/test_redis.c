@@ -128,8 +128,6 @@ static void bad_addresses_are_refused_with_a_reason(void **state)
 
 /* --- a deployment -------------------------------------------------------------------------- */
 
-static struct server server;
-
 struct trial {
     uv_loop_t loop;
     struct redis_address address;
@@ -206,20 +204,6 @@ static int tear_down(void **state)
     end_loop(&t->loop);
     redis_address_fini(&t->address);
     free(t);
-    return 0;
-}
-
-static int start_server(void **state)
-{
-    (void)state;
-    server_start(&server, 0);
-    return 0;
-}
-
-static int end_server(void **state)
-{
-    (void)state;
-    server_end(&server);
     return 0;
 }
 

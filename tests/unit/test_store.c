@@ -12,8 +12,6 @@
 
 enum { ROOMS = 1234 }; /* some batches, and no whole number of them */
 
-static struct server server;
-
 struct trial {
     uv_loop_t loop;
     struct redis_address address;
@@ -118,20 +116,6 @@ static int tear_down(void **state)
     redis_address_fini(&t->address);
     buf_fini(&t->log);
     free(t);
-    return 0;
-}
-
-static int start_server(void **state)
-{
-    (void)state;
-    server_start(&server, 0);
-    return 0;
-}
-
-static int end_server(void **state)
-{
-    (void)state;
-    server_end(&server);
     return 0;
 }
 

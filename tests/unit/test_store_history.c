@@ -10,8 +10,6 @@
 
 #include "redis_server.h"
 
-static struct server server;
-
 struct trial {
     uv_loop_t loop;
     struct redis_address address;
@@ -69,20 +67,6 @@ static int tear_down(void **state)
     buf_fini(&t->told);
     buf_fini(&t->read);
     free(t);
-    return 0;
-}
-
-static int start_server(void **state)
-{
-    (void)state;
-    server_start(&server, 0);
-    return 0;
-}
-
-static int end_server(void **state)
-{
-    (void)state;
-    server_end(&server);
     return 0;
 }
 
