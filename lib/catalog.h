@@ -81,7 +81,7 @@ struct catalog_event {
 /* What a client's message asks for. word, reply when the catalog names none (or NULL), whether
  * it takes rooms, whether it takes an event, the arguments it has as a list of words */
 #define CATALOG_ACTIONS(X)                                                                         \
-    X(CATALOG_AUTHENTICATE, "authenticate", NULL, false, false, "token")                           \
+    X(CATALOG_AUTHENTICATE, "authenticate", NULL, false, false, "token device")                    \
     X(CATALOG_JOIN, "join", "subscribed", true, false, "rooms since")                              \
     X(CATALOG_LEAVE, "leave", "unsubscribed", true, false, "rooms")                                \
     X(CATALOG_PRESENCE, "presence", NULL, false, false, "status")                                  \
@@ -104,6 +104,7 @@ enum catalog_action {
 /* What an action takes from the message's data. name, word */
 #define CATALOG_ARGUMENTS(X)                                                                       \
     X(CATALOG_TOKEN, "token")                                                                      \
+    X(CATALOG_DEVICE, "device")                                                                    \
     X(CATALOG_ROOMS, "rooms")                                                                      \
     X(CATALOG_SINCE, "since")                                                                      \
     X(CATALOG_BEFORE, "before")                                                                    \
@@ -159,7 +160,7 @@ struct catalog_notices {
 enum catalog_errors { CATALOG_ERRORS_TOP, CATALOG_ERRORS_DATA };
 struct catalog_envelope {
     const char *type, *data; /* never NULL */
-    const char *id, *room, *rooms, *user, *time, *version, *ref;
+    const char *id, *room, *rooms, *user, *time, *version, *ref, *offline;
     enum catalog_errors errors; /* code and message of an error are beside data, or in it */
 };
 

@@ -97,6 +97,8 @@ static int check_room(struct schema_reader *r, struct span object, void *into)
                             "offline: of no use without \"self\" or \"member\" in join");
     if (room->offline && room->history_length == 0)
         return schema_fault(r, offline, "offline: of no use without a history");
+    if (room->offline && !room->automatic)
+        return schema_fault(r, offline, "offline: of no use without auto");
     return 0;
 }
 

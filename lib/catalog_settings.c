@@ -167,6 +167,7 @@ static const struct schema_row envelope_rows[] = {
     NAME("time", ENVELOPE(time), "\"time\""),
     NAME("version", ENVELOPE(version), "\"version\""),
     NAME("ref", ENVELOPE(ref), "\"ref\""),
+    NAME("offline", ENVELOPE(offline), "\"offline\""),
     {"errors", schema_word, ENVELOPE(errors), "\"top\"", errors_words, 0, 0},
 };
 

@@ -30,6 +30,10 @@
     X(M_GAPS, COUNTER, "gaps_total", "Times that clients of a room were told of lost events.")     \
     X(M_RESUMES, COUNTER, "resumes_total", "Rooms that clients resumed.")                          \
     X(M_HISTORY_READS, COUNTER, "history_reads_total", "Pages of histories read for clients.")     \
+    X(M_WAITED, COUNTER, "waited_events_total",                                                    \
+      "Events handed to clients that had waited for them.")                                        \
+    X(M_NOTED, COUNTER, "devices_noted_total", "Times that a device's progress was written down.") \
+    X(M_CATCHING_UP, GAUGE, "catching_up", "Clients that are getting what had waited for them.")   \
     X(M_DELIVERIES, COUNTER, "deliveries_total", "Events handed to clients.")                      \
     X(M_BYTES_OUT, COUNTER, "sent_bytes_total", "Bytes sent to clients.")                          \
     X(M_COMPRESSED, COUNTER, "compressed_total",                                                   \

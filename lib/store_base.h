@@ -30,6 +30,8 @@
 #define MARKS_KEY        "collab:marks:"
 #define MEMBERS_KEY      "collab:members:"
 #define MEMBER_OF_KEY    "collab:member-of:"
+#define SINCE_KEY        "collab:since:"
+#define DEVICES_KEY      "collab:devices:"
 #define OWNED_KEY        "collab:owned:"
 #define PRESENT_KEY      "collab:present:"
 #define VIEWING_KEY      "collab:viewing:"
@@ -95,6 +97,7 @@ enum store_script {
     SCRIPT_COUNT_USERS,
     SCRIPT_WHO,
     SCRIPT_USER,
+    SCRIPT_DEVICE,
     SCRIPT_COUNT,
 };
 

@@ -65,8 +65,10 @@ static void run_script(struct store *s, const struct store_member *m, struct cha
     const struct event *const events[] = {m->events.added, m->events.changed, m->events.removed};
     struct store_words w = {.count = 0};
 
-    store_word_number(&w, 1);
+    store_word_number(&w, 3);
     store_word_key(&w, MEMBERS_KEY, m->room);
+    store_word_key(&w, SINCE_KEY, m->room);
+    store_word_key(&w, HISTORY_KEY, m->room);
     store_word(&w, span_of(words[m->op]));
     store_word(&w, m->user);
     store_word(&w, m->role);

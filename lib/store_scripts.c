@@ -36,10 +36,14 @@ __asm__(".pushsection .rodata\n"
         "store_script_user:\n"
         ".incbin \"lib/user.lua\"\n"
         ".byte 0\n"
+        "store_script_device:\n"
+        ".incbin \"lib/device.lua\"\n"
+        ".byte 0\n"
         ".popsection\n");
 
 extern const char store_script_append[], store_script_publish[], store_script_member[],
-    store_script_present[], store_script_count[], store_script_who[], store_script_user[];
+    store_script_present[], store_script_count[], store_script_who[], store_script_user[],
+    store_script_device[];
 
 enum { SHA_CHARS = 40 };
 
@@ -54,6 +58,7 @@ static const struct {
     [SCRIPT_COUNT_USERS] = {"count", store_script_count},
     [SCRIPT_WHO] = {"who", store_script_who},
     [SCRIPT_USER] = {"user", store_script_user},
+    [SCRIPT_DEVICE] = {"device", store_script_device},
 };
 
 /* What Redis calls a script. */

@@ -250,10 +250,11 @@ enum claim {
     CLAIM_ROOMS,
     CLAIM_PUBLISH,
     CLAIM_ROLE,
+    CLAIM_DEVICE,
     CLAIM_COUNT
 };
-static const char *const claim_names[] = {"sub", "userId", "exp",   "nbf",     "iat",
-                                          "aud", "iss",    "rooms", "publish", "role"};
+static const char *const claim_names[] = {"sub", "userId", "exp",     "nbf",  "iat",   "aud",
+                                          "iss", "rooms",  "publish", "role", "device"};
 
 struct claims {
     struct span at[CLAIM_COUNT]; /* JSON values; empty: absent */
@@ -422,7 +423,8 @@ static int check_rules(const struct claims *c, const struct token_rules *rules, 
 
 /* --- The identity. --- */
 
-/* Its strings while they are gathered, each with its NUL: the user, rooms, publish. */
+/* Its strings while they are gathered, each with its NUL: the user, the device, rooms,
+ * publish. */
 struct grants {
     struct buf strings;
     size_t rooms;
@@ -495,10 +497,24 @@ static size_t add_own_room(struct buf *strings)
     return valid;
 }
 
+/* Other issuers may mean something else by it: what is no string, or has a NUL, is none. */
+static void read_device(const struct claims *c, struct buf *strings)
+{
+    struct buf device = {0};
+
+    if (is_string(c, CLAIM_DEVICE))
+        json_decode(c->at[CLAIM_DEVICE], &device);
+    if (device.len > 0 && memchr(device.at, '\0', device.len) == NULL)
+        buf_join(strings, buf_span(&device));
+    buf_char(strings, '\0');
+    buf_fini(&device);
+}
+
 static int read_grants(const struct claims *c, struct grants *g, struct fault *f)
 {
     if (read_user(c, &g->strings, f) != 0)
         return -1;
+    read_device(c, &g->strings);
     if (!has(c, CLAIM_ROOMS))
         g->rooms = add_own_room(&g->strings);
     else if (read_patterns(c, CLAIM_ROOMS, &g->strings, &g->rooms, f) != 0)
@@ -528,7 +544,8 @@ static struct identity *identity_new(const struct grants *g)
     who->publish = who->rooms + g->rooms + 1;
     who->user = (char *)(who->rooms + pointers);
     memcpy(who->user, g->strings.at, g->strings.len);
-    char *rest = point_at(who->rooms, g->rooms, who->user + strlen(who->user) + 1);
+    who->device = who->user + strlen(who->user) + 1;
+    char *rest = point_at(who->rooms, g->rooms, who->device + strlen(who->device) + 1);
     point_at(who->publish, g->publish, rest);
     return who;
 }

@@ -21,6 +21,7 @@ struct identity {
     char **rooms;      /* patterns it may join, NULL-terminated; of a token without rooms, its
                           user's own room */
     char **publish;    /* patterns it may publish to, NULL-terminated */
+    char *device;      /* as the claim has it, which is not checked; "": there is none */
     int64_t expires_s; /* seconds since 1970; 0: never */
     bool admin;        /* role is "admin" */
     bool vouched;      /* somebody was asked who knows the user; of no token's making */

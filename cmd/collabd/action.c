@@ -1,5 +1,6 @@
 #include "action.h"
 #include "auth.h"
+#include "away.h"
 #include "join.h"
 #include "log.h"
 #include "mem.h"
@@ -23,8 +24,11 @@ enum { LOG_KIND_UNKNOWN = 3 };
 static void greet(void *arg)
 {
     struct waiting *w = arg;
-    presence_begin(w->session);
-    reply_done_as(w, session_notices(w->session)->ack);
+    struct session *s = session_ref(w->session);
+    presence_begin(s);
+    reply_done_as(w, session_notices(s)->ack);
+    away_begin(s);
+    session_unref(s);
 }
 
 void action_welcome(struct session *s, const struct request *r)
@@ -45,6 +49,7 @@ void action_welcome(struct session *s, const struct request *r)
 
 void action_goodbye(struct session *s)
 {
+    away_end(s);
     join_leave_all(s);
     people_leave(s);
 }
@@ -159,6 +164,21 @@ void action_enter(struct session *s, struct span token, const struct request *r)
     auth_admit(s->gateway, s->link->address, token, judged, e);
 }
 
+/* Which device the client is on, it says once. False after refusing the request. */
+static bool take_device(struct session *s, const struct request *r)
+{
+    struct span device;
+    struct fault f;
+    if (s->who || !catalog_take(r->message, CATALOG_DEVICE, r->data, &device))
+        return true;
+    if (json_type(device) != JSON_STRING)
+        fault_set(&f, "device: must be a string");
+    else if (away_name(s, json_inside(device), &f) == 0)
+        return true;
+    session_refuse(s, r, ERROR_BAD_MESSAGE, f.text, NULL);
+    return false;
+}
+
 /* Also in place of a token that is about to expire: for the same user. */
 static void authenticate(struct session *s, const struct request *r)
 {
@@ -168,7 +188,7 @@ static void authenticate(struct session *s, const struct request *r)
         session_refuse(s, r, ERROR_BAD_MESSAGE, "data: the token must be a string", NULL);
         return;
     }
-    if (throttle_attempt(s, r))
+    if (take_device(s, r) && throttle_attempt(s, r))
         action_enter(s, json_inside(token), r);
 }
 
@@ -186,11 +206,17 @@ static void close_session(struct session *s, const struct request *r)
 /* --- the table ---------------------------------------------------------------------------- */
 
 static void (*const actions[CATALOG_ACTION_COUNT])(struct session *s, const struct request *r) = {
-    [CATALOG_AUTHENTICATE] = authenticate, [CATALOG_JOIN] = join_rooms,
-    [CATALOG_LEAVE] = leave_rooms,         [CATALOG_PRESENCE] = who_status,
-    [CATALOG_VIEWING] = who_views,         [CATALOG_WHO] = who_is_there,
-    [CATALOG_SIGNALS] = publish_event,     [CATALOG_PUBLISH] = publish_event,
-    [CATALOG_SYNC] = sync_rooms,           [CATALOG_PING] = ping,
+    [CATALOG_AUTHENTICATE] = authenticate,
+    [CATALOG_JOIN] = join_rooms,
+    [CATALOG_LEAVE] = leave_rooms,
+    [CATALOG_PRESENCE] = who_status,
+    [CATALOG_VIEWING] = who_views,
+    [CATALOG_WHO] = who_is_there,
+    [CATALOG_SIGNALS] = publish_event,
+    [CATALOG_PUBLISH] = publish_event,
+    [CATALOG_SYNC] = sync_rooms,
+    [CATALOG_ACKNOWLEDGE] = away_acknowledge,
+    [CATALOG_PING] = ping,
     [CATALOG_CLOSE] = close_session,
 };
 

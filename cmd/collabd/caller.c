@@ -1,15 +1,33 @@
 #include "caller.h"
 #include "action.h"
 #include "auth.h"
+#include "away.h"
 #include "errands.h"
+#include "store_devices.h"
 #include "throttle.h"
+
+/* Empty: it doesn't say on which. */
+static int find_device(struct span auth, struct span *device, struct fault *f)
+{
+    *device = (struct span){0};
+    if (!json_get(auth, "device", device))
+        return 0;
+    if (json_type(*device) != JSON_STRING)
+        return fault_set(f, "auth.device: must be a string");
+    *device = json_inside(*device);
+    return store_device_check(*device, f) == 0 ? 0 : fault_at(f, "auth");
+}
 
 static void admit(struct gateway *g, struct account *address, const char *token, struct span auth,
                   auth_done *done, void *arg)
 {
-    struct span own, found = span_of(token);
+    struct span own, device, found = span_of(token);
     struct fault f;
     unsigned from = g->catalog->auth.from;
+    if (find_device(auth, &device, &f) != 0) {
+        done(arg, NULL, ERROR_BAD_MESSAGE, f.text);
+        return;
+    }
     if (from & CATALOG_FROM_AUTH && json_get(auth, "token", &own)) {
         if (json_type(own) != JSON_STRING) {
             done(arg, NULL, ERROR_UNAUTHENTICATED, "auth.token: must be a string");
@@ -28,6 +46,10 @@ static void admit(struct gateway *g, struct account *address, const char *token,
 static void joined(struct session *s, struct span auth)
 {
     const struct request r = {.data = auth};
+    struct span device;
+    struct fault f;
+    if (find_device(auth, &device, &f) == 0 && device.len)
+        away_name(s, device, &f);
     action_welcome(s, &r);
 }
 

@@ -272,7 +272,15 @@ static void stuck(struct link *l)
     link_close(g, l, frame_close(CLOSE_SLOW, close_reason(CLOSE_SLOW)));
 }
 
-static const struct link_kind link_kind = {.send = send_frames, .close = wind_up, .stuck = stuck};
+static void ping(struct link *l)
+{
+    const struct engine *e = engine_of(l);
+    l->pings++;
+    link_put(gateway_of(e), l, frame_ref(e->all->ping));
+}
+
+static const struct link_kind link_kind = {
+    .send = send_frames, .close = wind_up, .stuck = stuck, .ping = ping};
 
 static void close_engine(struct engine *e)
 {
@@ -300,13 +308,15 @@ static void beat(struct engine *e, int64_t now_ms)
         return;
     }
     outbox_trim(&e->link.outbox);
-    link_put(gateway_of(e), &e->link, frame_ref(e->all->ping));
+    ping(&e->link);
     e->pinged = true;
     e->beat_ms += e->pong_ms;
 }
 
 static void take_pong(struct engine *e)
 {
+    if (e->link.pongs != e->link.pings)
+        e->link.pongs++;
     if (!e->pinged)
         return;
     e->pinged = false;

@@ -12,7 +12,7 @@
 struct member {
     struct session *session;
     uint32_t seat; /* index in the session's seats */
-    bool held;
+    uint32_t held; /* so many times */
 };
 
 struct room {
@@ -107,7 +107,7 @@ static void take_seat(struct session *s, struct room *room)
         room->cap = room->cap ? room->cap * 2 : 1;
         room->members = mem_resize(room->members, room->cap * sizeof(struct member));
     }
-    room->members[room->count] = (struct member){s, s->seat_count, false};
+    room->members[room->count] = (struct member){s, s->seat_count, 0};
     s->seats[s->seat_count++] = (struct seat){.room = room, .at = room->count++};
 }
 
@@ -197,9 +197,14 @@ void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
 {
     struct room *room = find_room(h, name);
     int64_t index = room ? find_seat(s, room) : -1;
-    if (index < 0 || room->members[s->seats[index].at].held == held)
+    if (index < 0)
         return;
-    room->members[s->seats[index].at].held = held;
+    uint32_t *times = &room->members[s->seats[index].at].held;
+    bool was_held = *times > 0;
+    if (held || was_held)
+        *times = held ? *times + 1 : *times - 1;
+    if (was_held == (*times > 0))
+        return;
     s->seats[index].since = keeper_of(h)->serial(h->gateway);
     keeper_of(h)->changed(s);
 }
@@ -220,10 +225,15 @@ void hub_set_since(struct hub *h, struct span name, uint64_t serial)
     }
 }
 
+bool hub_is_seat_held(const struct session *s, uint32_t index)
+{
+    return s->seats[index].room->members[s->seats[index].at].held > 0;
+}
+
 bool hub_is_held(const struct session *s)
 {
     for (uint32_t i = 0; i < s->seat_count; i++)
-        if (s->seats[i].room->members[s->seats[i].at].held)
+        if (hub_is_seat_held(s, i))
             return true;
     return false;
 }
@@ -232,6 +242,11 @@ struct place *hub_place(struct hub *h, struct span name)
 {
     struct room *room = find_room(h, name);
     return room ? &room->place : NULL;
+}
+
+struct place hub_seat_place(const struct session *s, uint32_t index)
+{
+    return s->seats[index].room->place;
 }
 
 void hub_members(const struct hub *h, struct span name, hub_member *each, void *arg)
@@ -323,7 +338,8 @@ static struct frame *parcel_frame(struct parcel *p, const struct codec *codec)
 {
     struct frame **frame = &p->frames[codec->index];
     if (!*frame)
-        *frame = codec->event(codec, p->catalog, p->event, p->text);
+        *frame = p->waited ? codec->waited(codec, p->catalog, p->event, p->text)
+                           : codec->event(codec, p->catalog, p->event, p->text);
     return *frame ? frame_ref(*frame) : NULL;
 }
 
@@ -372,7 +388,7 @@ void hub_deliver(struct hub *h, struct span name, const struct event *e, struct 
     int index = event_room_index(e);
     if (index > 0)
         mark_earlier(h, e, index);
-    struct parcel parcel = {h->gateway->catalog, e, text, {NULL}};
+    struct parcel parcel = {.catalog = h->gateway->catalog, .event = e, .text = text};
     const struct catalog_event *rule = catalog_event(parcel.catalog, e->type);
     bool is_signal = rule && rule->class == CATALOG_SIGNAL;
     int64_t delivered = 0;

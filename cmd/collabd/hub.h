@@ -44,12 +44,16 @@ struct span hub_seat_room(const struct session *s, uint32_t index);
 typedef void hub_own_room(void *arg, struct span room);
 void hub_rooms_of(const struct session *s, hub_own_room *each, void *arg);
 
-/* Of one who is resuming, the kept events of the room are held back: its history is on the way. */
+/* Of one who is resuming, the kept events of the room are held back: its history is on the way.
+ * Held twice, it is to be let go twice. */
 void hub_hold(struct hub *h, struct session *s, struct span room, bool held);
+
+bool hub_is_seat_held(const struct session *s, uint32_t index);
 
 /* The place of the last kept event that was delivered in a room: the bus's to move. NULL: nobody
  * here is in it. */
 struct place *hub_place(struct hub *h, struct span room);
+struct place hub_seat_place(const struct session *s, uint32_t index);
 
 /* Whether marks of a room are kept (recover.h), which is what all of it is for. */
 struct hub_mark {
@@ -70,6 +74,7 @@ struct parcel {
     const struct catalog *catalog;
     const struct event *event;
     struct span text;
+    bool waited; /* it had waited for those who get it */
     struct frame *frames[CODECS_MAX];
 };
 void parcel_put(struct parcel *p, struct session *s);

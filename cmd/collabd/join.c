@@ -1,5 +1,6 @@
 #include "join.h"
 #include "admit.h"
+#include "away.h"
 #include "bus.h"
 #include "expiry.h"
 #include "follow.h"
@@ -427,12 +428,20 @@ static bool may_enter(const struct session *s, struct span room)
            (s->seat_count < g->limits.rooms || hub_is_in(g->hub, s, room));
 }
 
+static void enter_own(struct session *s, struct span room)
+{
+    bool was_in = hub_is_in(s->gateway->hub, s, room);
+    join_enter(s, room);
+    if (!was_in)
+        away_join(s, room);
+}
+
 static void own_judged(void *arg, enum admission result, const char *why)
 {
     struct own_room *r = arg;
     (void)why;
     if (result == ADMITTED && may_enter(r->own->session, buf_span(&r->room)))
-        join_enter(r->own->session, buf_span(&r->room));
+        enter_own(r->own->session, buf_span(&r->room));
     buf_fini(&r->room);
     own_unref(r->own);
     free(r);
@@ -488,12 +497,12 @@ static void join_rooms_of_all(struct session *s)
         if (!rule->automatic)
             continue;
         if (rule->join & CATALOG_ANY && !rule->pattern.open && !shape_slots(&rule->pattern))
-            join_enter(s, span_of(rule->pattern.text));
+            enter_own(s, span_of(rule->pattern.text));
         if (!(rule->join & CATALOG_SELF))
             continue;
         int len = catalog_own_room(rule, span_of(s->who->user), room, &f);
         if (len > 0)
-            join_enter(s, (struct span){room, (size_t)len});
+            enter_own(s, (struct span){room, (size_t)len});
     }
 }
 
@@ -503,7 +512,7 @@ static void join_granted_rooms(struct session *s)
     for (char **grant = s->who->rooms; *grant; grant++) {
         struct span room = span_of(*grant);
         if (room_check(room, &f) == 0 && is_automatic(s, room, CATALOG_GRANT) && may_enter(s, room))
-            join_enter(s, room);
+            enter_own(s, room);
     }
 }
 
@@ -524,8 +533,10 @@ void join_own_rooms(struct session *s, join_done *done, void *arg)
 
 void join_member(struct session *s, struct span room)
 {
-    if (is_automatic(s, room, CATALOG_MEMBER) && may_enter(s, room))
-        join_enter(s, room);
+    if (!is_automatic(s, room, CATALOG_MEMBER) || !may_enter(s, room))
+        return;
+    enter_own(s, room);
+    away_go_on(s);
 }
 
 /* --- rights that go ----------------------------------------------------------------------- */

@@ -24,7 +24,8 @@ bool join_next_room(struct room_list *list, struct span *room);
 int join_read_room(const struct room_list *list, struct span *room, struct fault *f);
 
 /* Joins the rooms that are joined by themselves on connect: the user's own, those that the token
- * names, those that the user is a member of. Calls done when it is through, maybe from within. */
+ * names, those that the user is a member of. Calls done when it is through, maybe from within; what
+ * waits in them is held back until away_begin(). */
 typedef void join_done(void *arg);
 void join_own_rooms(struct session *s, join_done *done, void *arg);
 

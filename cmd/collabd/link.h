@@ -14,6 +14,7 @@ struct link {
     const struct link_kind *kind; /* set by what carries it */
     struct outbox outbox;
     struct account *address; /* held while the link is in use; NULL: none is known */
+    uint32_t pings, pongs;   /* sent, and answered */
     bool closing;  /* the last frame was queued: nothing more is taken, nothing that comes counts */
     bool deflates; /* its client takes compressed messages: set by what carries it */
 };
@@ -28,6 +29,8 @@ struct link_kind {
     /* It has taken nothing for too long: what is waiting is dropped, and it is closed as too slow.
      */
     void (*stuck)(struct link *l);
+    /* Queues a ping of its own kind, and counts it. NULL: a ping is a frame as others. */
+    void (*ping)(struct link *l);
 };
 
 /* Whether one more may come from an address (NULL: none is known); refusals are counted. */

@@ -1,6 +1,7 @@
 #include "plain.h"
 #include "action.h"
 #include "auth.h"
+#include "away.h"
 #include "clock.h"
 #include "session.h"
 #include "throttle.h"
@@ -22,6 +23,7 @@ static const struct catalog_envelope v1_envelope = {
     .time = "time",
     .version = "version",
     .ref = "ref",
+    .offline = "offline",
     .errors = CATALOG_ERRORS_TOP,
 };
 static const struct catalog_notices v1_notices = {
@@ -98,6 +100,17 @@ static void write_event(const struct catalog_envelope *v, const struct event *e,
     buf_char(out, '}');
 }
 
+/* out: what is said of it first, or empty. */
+static struct frame *finish_event(const struct catalog_envelope *v, const struct event *e,
+                                  struct buf *out)
+{
+    write_event(v, e, out);
+    struct span whole = buf_span(out);
+    struct frame *frame = frame_text(&whole, 1);
+    buf_fini(out);
+    return frame;
+}
+
 static struct frame *event_frame(const struct codec *k, const struct catalog *c,
                                  const struct event *e, struct span text)
 {
@@ -105,11 +118,19 @@ static struct frame *event_frame(const struct codec *k, const struct catalog *c,
     struct buf out = {0};
     if (v == &v1_envelope || speaks_events(v))
         return frame_text(&text, 1);
-    write_event(v, e, &out);
-    struct span whole = buf_span(&out);
-    struct frame *frame = frame_text(&whole, 1);
-    buf_fini(&out);
-    return frame;
+    return finish_event(v, e, &out);
+}
+
+static struct frame *waited_frame(const struct codec *k, const struct catalog *c,
+                                  const struct event *e, struct span text)
+{
+    const struct catalog_envelope *v = envelope_of(k, c);
+    struct buf out = {0};
+    if (!v->offline)
+        return event_frame(k, c, e, text);
+    add_name(&out, v->offline);
+    buf_text(&out, "true");
+    return finish_event(v, e, &out);
 }
 
 static void embed_event(const struct codec *k, const struct catalog *c, struct span text,
@@ -201,8 +222,8 @@ static struct frame *close_frame(const struct codec *k, enum close_code code)
 #define CODEC(number, names)                                                                       \
     {                                                                                              \
         .index = number, .nsp = {"/", 1}, .notices = names, .event = event_frame,                  \
-        .reply = reply_frame, .error = error_frame, .embed = embed_event, .ping = frame_ping,      \
-        .close = close_frame,                                                                      \
+        .waited = waited_frame, .reply = reply_frame, .error = error_frame, .embed = embed_event,  \
+        .ping = frame_ping, .close = close_frame,                                                  \
     }
 static const struct codec codec = CODEC(CODEC_PLAIN, NULL);
 static const struct codec v1_codec = CODEC(CODEC_V1, &v1_notices);
@@ -272,8 +293,9 @@ static const struct request unasked;
 /* What a client brings along. */
 struct arrival {
     struct gateway *gateway;
-    struct span token; /* empty: none came */
-    bool must;         /* one had to come */
+    struct span token;  /* empty: none came */
+    bool must;          /* one had to come */
+    struct span device; /* empty: it doesn't say on which */
     const struct codec *codec;
     struct account *address;
 };
@@ -292,7 +314,11 @@ static void *opened(void *arg, struct link *l)
     struct arrival *a = arg;
     link_open(a->gateway, l, a->address);
     struct session *s = session_new(a->gateway, a->codec, l);
-    if (a->token.len)
+    struct fault f;
+    if (a->device.len && away_name(s, a->device, &f) != 0) {
+        session_refuse(s, &unasked, ERROR_BAD_MESSAGE, f.text, NULL);
+        session_close(s, CLOSE_POLICY);
+    } else if (a->token.len)
         action_enter(s, a->token, &unasked);
     else if (a->must)
         refuse_unknown(s);
@@ -354,6 +380,7 @@ static void upgrade(void *ctx, struct web_upgrade *u)
     struct arrival a = {.gateway = ctx, .codec = &codec, .address = r->address};
     unsigned from = a.gateway->catalog->auth.from;
     a.token = auth_find(&ask, from);
+    a.device = web_query(r->query, "device");
     a.must = (from & CATALOG_FROM_MESSAGE) == 0;
     struct fault f;
     int64_t wait_ms = a.token.len ? auth_wait_ms(a.gateway, a.address) : 0;

@@ -35,9 +35,10 @@ struct resumer {
     const struct resume_request *request;
     resume_done *done;
     void *arg;
-    struct place at;  /* of the last event that it has */
-    bool seen;        /* that event stood in the history, or comes before all */
-    bool stalled;     /* it has enough to take for now */
+    struct place at; /* of the last event that it has */
+    bool seen;       /* that event stood in the history, or comes before all */
+    bool stalled;    /* it has enough to take for now */
+    bool unavailable;
     struct json *gap; /* the first; NULL: none */
     const char *why;
     struct resumer *prev, *next;
@@ -72,7 +73,7 @@ static struct span room_of(const struct reader *reader)
 
 static void end_resumer(struct reader *reader, struct resumer *r)
 {
-    struct resume_result result = {room_of(reader), !r->why, r->at, r->gap, r->why};
+    struct resume_result result = {room_of(reader), !r->why, r->at, r->gap, r->unavailable, r->why};
     hub_hold(reader->all->gateway->hub, r->session, room_of(reader), false);
     DL_DELETE(reader->resumers, r);
     r->done(r->arg, &result);
@@ -81,12 +82,13 @@ static void end_resumer(struct reader *reader, struct resumer *r)
     free(r);
 }
 
-static void end_all(struct reader *reader, const char *why)
+static void end_all_unavailable(struct reader *reader)
 {
     struct resumer *r, *next;
     DL_FOREACH_SAFE (reader->resumers, r, next) {
-        if (why && !r->why)
-            r->why = why;
+        r->unavailable = true;
+        if (!r->why)
+            r->why = "unavailable";
         end_resumer(reader, r);
     }
 }
@@ -160,8 +162,9 @@ static bool has_enough(const struct session *s)
     return waiting_bytes(s) > s->gateway->settings.outbox_bytes_max / 2;
 }
 
+/* parcels: the event for those who ask for it, and for those for whom it has waited. */
 static void hand_entry(struct reader *reader, struct resumer *r, const struct store_entry *entry,
-                       struct parcel *parcel)
+                       struct parcel parcels[2])
 {
     int order = place_compare(entry->place, r->at);
     if (order == 0)
@@ -177,8 +180,11 @@ static void hand_entry(struct reader *reader, struct resumer *r, const struct st
                  r->at.epoch == entry->place.epoch || !r->at.epoch ? "trimmed" : "restarted");
     r->at = entry->place;
     r->seen = true;
-    if (parcel->event && !comes_earlier(r, parcel->event))
-        parcel_put(parcel, r->session);
+    struct parcel *parcel = &parcels[r->request->waited];
+    if (!parcel->event || comes_earlier(r, parcel->event))
+        return;
+    parcel_put(parcel, r->session);
+    reader->all->gateway->metrics.value[M_WAITED] += r->request->waited;
 }
 
 static void hand_all(struct reader *reader, const struct store_entry *entry, bool seen)
@@ -187,16 +193,18 @@ static void hand_all(struct reader *reader, const struct store_entry *entry, boo
     struct resumer *r;
     struct event e;
     struct fault f;
-    struct parcel parcel = {.catalog = g->catalog, .text = entry->text};
+    struct parcel parcels[2] = {{.catalog = g->catalog, .text = entry->text},
+                                {.catalog = g->catalog, .text = entry->text, .waited = true}};
     if (event_parse(&e, entry->text, false, &f) == 0) {
         e.room = room_of(reader);
-        parcel.event = &e;
+        parcels[0].event = parcels[1].event = &e;
     }
     DL_FOREACH (reader->resumers, r)
-        hand_entry(reader, r, entry, &parcel);
-    if (parcel.event)
+        hand_entry(reader, r, entry, parcels);
+    if (parcels[0].event)
         bus_take(g->bus, room_of(reader), entry, &e, seen);
-    parcel_fini(&parcel);
+    parcel_fini(&parcels[0]);
+    parcel_fini(&parcels[1]);
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -321,7 +329,7 @@ static void on_page(void *arg, enum store_result result, const struct store_page
     if (result == STORE_DONE)
         take_page(reader, page);
     else
-        end_all(reader, "unavailable");
+        end_all_unavailable(reader);
     read_on(reader);
 }
 
@@ -429,7 +437,7 @@ void resumes_free(struct resumes *all)
 {
     struct reader *reader, *next;
     HASH_ITER (hh, all->readers, reader, next) {
-        end_all(reader, "unavailable");
+        end_all_unavailable(reader);
         reader_free(reader);
     }
     uv_close((uv_handle_t *)&all->stalled, timer_closed);

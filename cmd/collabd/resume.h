@@ -27,6 +27,7 @@ struct resume_point {
 struct resume_request {
     struct resume_point *points;
     size_t count;
+    bool waited; /* the events are marked as such */
 };
 
 /* How it went. gap: the events that are missing; NULL when none is. */
@@ -35,7 +36,8 @@ struct resume_result {
     bool recovered;
     struct place at; /* of the last event that the session had */
     struct json *gap;
-    const char *why; /* "trimmed", "restarted", "unknown" or "unavailable"; NULL when recovered */
+    bool unavailable; /* the history could not be read to its end */
+    const char *why;  /* "trimmed", "restarted", "unknown" or "unavailable"; NULL when recovered */
 };
 typedef void resume_done(void *arg, const struct resume_result *result);
 

@@ -80,6 +80,7 @@ void session_unref(struct session *s)
     assert(!s->link && !s->seat_count);
     identity_free(s->who);
     free(s->seats);
+    free(s->device);
     free(s);
 }
 
@@ -147,6 +148,16 @@ void session_put(struct session *s, struct frame *frame)
     session_close(s, CLOSE_SLOW);
 }
 
+void session_ping(struct session *s)
+{
+    if (!s->codec->ping) {
+        s->link->kind->ping(s->link);
+        return;
+    }
+    s->link->pings++;
+    session_put(s, s->codec->ping());
+}
+
 void session_reply(struct session *s, const struct request *r, const char *type,
                    const struct json *data)
 {
@@ -205,6 +216,6 @@ static void session_due(struct alarm *alarm)
     }
     outbox_trim(&s->link->outbox);
     if (s->codec->ping)
-        session_put(s, s->codec->ping());
+        session_ping(s);
     wheel_set(s->gateway->wheel, &alarm->timer, next_due_ms(s, now_ms));
 }

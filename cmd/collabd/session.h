@@ -31,6 +31,9 @@ struct codec {
     const struct catalog_notices *notices; /* what notices are called; NULL: as in the catalog */
     struct frame *(*event)(const struct codec *k, const struct catalog *c, const struct event *e,
                            struct span text);
+    /* the same of an event that had waited for the client, and is marked so */
+    struct frame *(*waited)(const struct codec *k, const struct catalog *c, const struct event *e,
+                            struct span text);
     /* An event with any number of arguments, a JSON array that begins with its name; ack: digits,
      * by which it is to be acknowledged, or empty. NULL instead of a function: of such a one its
      * clients get the first argument, as an event's data. */
@@ -52,6 +55,7 @@ enum { CODEC_PLAIN, CODEC_V1, CODEC_SOCKETIO, CODECS_MAX = 32 };
 struct seat;     /* hub.h: one room that the session is in */
 struct recovery; /* recover.h */
 struct entering; /* action.c */
+struct away;     /* away.h */
 
 enum { SESSION_ID_CHARS = 16 };
 
@@ -70,6 +74,8 @@ struct session {
     uint32_t refusals;         /* for being over a rate, since a message was not */
     struct recovery *recovery; /* NULL: it is not kept */
     struct entering *entering; /* NULL: nobody is being asked who its user is */
+    struct away *away;         /* NULL: no room that it is in keeps events for it */
+    char *device;              /* that the client says it is on; NULL: it doesn't */
     struct seat *seats;
     uint32_t seat_count, seat_cap;
     uint64_t mark;     /* the hub's: the last delivery that this session was part of */
@@ -105,6 +111,10 @@ void session_identify(struct session *s, struct identity *who);
 
 /* Something came from the client. */
 void session_heard(struct session *s);
+
+/* Pings the client, by its link's heartbeat if that has one: link->pings is the number of this one.
+ */
+void session_ping(struct session *s);
 
 /* Queues a frame, taking over one reference; NULL is none. Over the outbox's bound the session is
  * closed. */

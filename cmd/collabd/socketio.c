@@ -172,20 +172,32 @@ static void warn_reserved(struct span type)
                 (int)type.len, type.at);
 }
 
+/* The second argument. */
+static void write_meta(const struct event *e, bool waited, struct buf *out)
+{
+    struct buf meta = {0};
+    event_format_meta(e, &meta);
+    if (waited) {
+        buf_text(out, ",{\"offline\":true");
+        *meta.at = meta.len > 2 ? ',' : ' ';
+    } else {
+        buf_char(out, ',');
+    }
+    buf_join(out, buf_span(&meta));
+    buf_fini(&meta);
+}
+
 /* A client library would end its connection over a name that it keeps for itself. */
-static struct frame *event_frame(const struct codec *k, const struct catalog *c,
-                                 const struct event *e, struct span text)
+static struct frame *write_frame(const struct codec *k, const struct catalog *c,
+                                 const struct event *e, bool waited)
 {
     struct buf more = {0};
-    (void)text;
     if (sio_is_reserved(e->type)) {
         warn_reserved(e->type);
         return NULL;
     }
-    if (c->socketio.meta) {
-        buf_char(&more, ',');
-        event_format_meta(e, &more);
-    }
+    if (c->socketio.meta || waited)
+        write_meta(e, waited, &more);
     /* A signal may be overtaken, and what it said then would no longer be so. */
     if (!is_signal(c, e))
         write_offset(gateway_of_codec(k), &more);
@@ -194,6 +206,20 @@ static struct frame *event_frame(const struct codec *k, const struct catalog *c,
     struct frame *frame = event_packet(k, e->type, e->data, buf_span(&more));
     buf_fini(&more);
     return frame;
+}
+
+static struct frame *event_frame(const struct codec *k, const struct catalog *c,
+                                 const struct event *e, struct span text)
+{
+    (void)text;
+    return write_frame(k, c, e, false);
+}
+
+static struct frame *waited_frame(const struct codec *k, const struct catalog *c,
+                                  const struct event *e, struct span text)
+{
+    (void)text;
+    return write_frame(k, c, e, true);
 }
 
 /* A client's callback stands after the last argument: where one is wanted, nothing is added. */
@@ -303,6 +329,7 @@ static struct frame *close_frame(const struct codec *k, enum close_code code)
 
 static const struct codec codec = {
     .event = event_frame,
+    .waited = waited_frame,
     .emit = emit_frame,
     .reply = reply_frame,
     .error = error_frame,

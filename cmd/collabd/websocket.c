@@ -169,8 +169,11 @@ static void receive(struct websockets *w, struct socket *k, struct span piece)
     buf_fini(&k->message);
 }
 
-static void receive_pong(struct socket *k)
+/* Some clients send pongs that nobody asked for; those are empty. */
+static void receive_pong(struct socket *k, size_t len)
 {
+    if (len && k->link.pongs != k->link.pings)
+        k->link.pongs++;
     k->receiver->heard(k->arg);
     if (!k->link.closing && lws_get_reserved_bits(k->wsi))
         broken(k, CLOSE_PROTOCOL);
@@ -191,7 +194,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_RECEIVE_PONG:
         if (k)
-            receive_pong(k);
+            receive_pong(k, len);
         return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         if (k)

@@ -111,6 +111,8 @@ static void faults_of_rooms(void **state)
          "33: offline: of no use without \"self\" or \"member\" in join"},
         {ROOM("\"a:{b}\": {\"offline\": true, \"join\": \"self\", \"history\": {\"length\": 0}}"),
          "33: offline: of no use without a history"},
+        {ROOM("\"a:{b}\": {\"offline\": true, \"join\": \"self\"}"),
+         "33: offline: of no use without auto"},
         {ROOM("\"a:{b}\": {\"history\": {\"length\": 1000001}}"),
          "44: length: out of range 0 to 1000000"},
         {ROOM("\"a:{b}\": {\"history\": {\"age\": \"1ms\"}}"), "41: age: out of range 1s to 3650d"},

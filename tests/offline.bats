@@ -1,0 +1,260 @@
+# What waits for who was away: in rooms of users, and in rooms that they are members of.
+load helpers
+load gateway
+
+setup()
+{
+    export COLLAB_CATALOG=$BATS_TEST_TMPDIR/catalog.json
+    catalog 7d
+    start_redis
+    start_player
+}
+
+teardown()
+{
+    stop_all
+}
+
+catalog() # AGE
+{
+    cat >"$COLLAB_CATALOG" <<END
+{"name": "offline",
+ "rooms": {
+   "user:{user}": {"join": "self", "auto": true, "offline": true, "history": {"age": "$1"}},
+   "team:{team}": {"join": "member", "auto": true, "offline": true, "history": {"age": "$1"}},
+   "*": {}},
+ "events": {"*": {}, "live:*": {"class": "live"}},
+ "socketio": {"meta": true}}
+END
+}
+
+# Events for a room, numbered from FIRST to LAST.
+emit() # ROOM FIRST LAST
+{
+    seq "$2" "$3" | sed "s/.*/{\"type\":\"note\",\"room\":\"$1\",\"data\":{\"n\":&}}/" |
+        collab-emit --catalog "$COLLAB_CATALOG"
+}
+
+# A client of ann's on a device; "" is none.
+come() # NAME DEVICE [NODE]
+{
+    tell "$1" connect "ws://${3:-$GATEWAY}/ws${2:+?device=$2}" protocol=collab.v1 \
+        "header=Authorization:Bearer%20$(token '{"sub":"ann"}')"
+    hear "$1" 'open collab.v1'
+    next_line "$1"
+    [[ $line == *'"type":"connection.ack"'* ]]
+}
+
+# What the client hears next are these events, which had waited.
+waited() # NAME ROOM FIRST LAST
+{
+    hear_events "$1" '"offline":true,' "$2" "$3" "$4"
+}
+
+# And these are new.
+new() # NAME ROOM FIRST LAST
+{
+    hear_events "$1" '' "$2" "$3" "$4"
+}
+
+# The last one's id is in $id.
+hear_events() # NAME MARK ROOM FIRST LAST
+{
+    local from=$((${heard[$1]:-0} + 1)) file=$BATS_TEST_TMPDIR/$1.heard
+    local to=$((from + $5 - $4))
+    wait_until has_heard "$1" $to || cat "$file"
+    heard[$1]=$to
+    diff <(sed -n "$from,${to}s/\"id\":\"ID-[0-9]*\",\|\"time\":\"NOW\",//gp" "$file") \
+        <(seq "$4" "$5" | sed "s/.*/{$2\"type\":\"note\",\"room\":\"$3\",\"data\":{\"n\":&}}/")
+    id=$(redis xrevrange "collab:history:{$3}" + - count 1 | sed -n '1s/-.*//p')
+    id+=$(sed -n "${to}s/.*\"id\":\"ID\(-[0-9]*\)\".*/\1/p" "$file")
+}
+
+acknowledge() # NAME ROOM ID
+{
+    say "$1" '{"type":"acknowledge","data":{"ids":{"'"$2"'":"'"$3"'"}}}'
+    settled "$1"
+}
+
+go() # NAME
+{
+    tell "$1" close
+    next_line "$1"
+    [[ $line == close* ]]
+    wait_until clients_are 0
+}
+
+clients_are() # COUNT
+{
+    [ "$(collab-stats --format json | jq '[.nodes[].metrics.sessions] | add')" = "$1" ]
+}
+
+# How far a device has come, as it stands in Redis.
+stands() # DEVICE ROOM
+{
+    redis hget 'collab:devices:{ann}' "$1 $2"
+}
+
+stands_at() # DEVICE ROOM ID
+{
+    [ "$(stands "$1" "$2")" = "$3" ]
+}
+
+@test "what waited comes first, in order and marked, and then what is new" {
+    start_collabd
+    emit user:ann 1 600
+    come ann phone
+    start emitter emit user:ann 601 700
+    waited ann user:ann 1 600
+    finish emitter
+    # Of these some may have been published before the history was read to its end.
+    wait_until has_heard ann 702
+    sed -n '603,702s/.*"n":\([0-9]*\)}}$/\1/p' "$BATS_TEST_TMPDIR/ann.heard" | diff - <(seq 601 700)
+    heard[ann]=702
+    emit user:ann 701 702
+    new ann user:ann 701 702
+}
+
+@test "what was not acknowledged comes again" {
+    start_collabd
+    emit user:ann 1 4
+    come ann phone
+    waited ann user:ann 1 2
+    local second=$id
+    waited ann user:ann 3 4
+    acknowledge ann user:ann "$second"
+    go ann
+    stands_at phone user:ann "$second"
+    emit user:ann 5 6
+    come ann phone
+    waited ann user:ann 3 6
+    acknowledge ann user:ann "$id"
+    emit user:ann 7 7
+    new ann user:ann 7 7
+    go ann
+    come ann phone
+    waited ann user:ann 7 7
+}
+
+@test "a client that is killed before it has acknowledged gets it again, from another node" {
+    start_node one
+    local first=$GATEWAY
+    start_node two
+    emit user:ann 1 3
+    start mortal node "$CLIENTS/lines.js" "ws://$first/ws?device=phone" "$(token '{"sub":"ann"}')"
+    hears mortal '"n":3}'
+    stop mortal KILL
+    emit user:ann 4 4
+    come ann phone
+    waited ann user:ann 1 4
+    acknowledge ann user:ann "$id"
+    wait_until stands_at phone user:ann "$id"
+    emit user:ann 5 5
+    new ann user:ann 5 5
+    stop two KILL
+    next_line ann
+    come ann phone "$first"
+    waited ann user:ann 5 5
+}
+
+@test "each device gets all; one that the token names is that one" {
+    start_collabd
+    emit user:ann 1 2
+    come ann phone
+    waited ann user:ann 1 2
+    acknowledge ann user:ann "$id"
+    come desk desk
+    waited desk user:ann 1 2
+    acknowledge desk user:ann "$id"
+    emit user:ann 3 3
+    new ann user:ann 3 3
+    new desk user:ann 3 3
+    tell named connect "ws://$GATEWAY/ws?device=phone" protocol=collab.v1 \
+        "header=Authorization:Bearer%20$(token '{"sub":"ann","device":"car"}')"
+    hear named 'open collab.v1'
+    next_line named
+    waited named user:ann 1 3
+}
+
+@test "a client that names no device has what it was sent before it answered a ping" {
+    start_collabd
+    emit user:ann 1 3
+    come ann ''
+    waited ann user:ann 1 3
+    wait_until stands_at default user:ann "$id"
+    emit user:ann 4 4
+    new ann user:ann 4 4
+    wait_until stands_at default user:ann "$id"
+    go ann
+    emit user:ann 5 5
+    tell ann connect "ws://$GATEWAY/ws" protocol=collab.v1 silent \
+        "header=Authorization:Bearer%20$(token '{"sub":"ann"}')"
+    hear ann 'open collab.v1'
+    next_line ann
+    waited ann user:ann 5 5
+    go ann
+    come ann ''
+    waited ann user:ann 5 5
+}
+
+@test "in rooms of members: what was kept since they became one, and nothing once they are none" {
+    start_collabd
+    emit team:t1 1 2
+    collab-member add team:t1 ann
+    emit team:t1 3 4
+    come ann phone
+    waited ann team:t1 3 4
+    acknowledge ann team:t1 "$id"
+    go ann
+    emit team:t1 5 5
+    collab-member remove team:t1 ann
+    emit team:t1 6 6
+    come ann phone
+    settled ann
+    go ann
+    collab-member add team:t1 ann
+    emit team:t1 7 7
+    come ann phone
+    waited ann team:t1 7 7
+}
+
+@test "what is too old is lost, and a device that missed it is told" {
+    start_collabd
+    emit user:ann 1 1
+    come ann phone
+    waited ann user:ann 1 1
+    acknowledge ann user:ann "$id"
+    go ann
+    catalog 1s
+    emit user:ann 2 3
+    wait_until is_gone 'collab:history:{user:ann}'
+    catalog 7d
+    start_node other # which has not read that history
+    come ann phone
+    hear ann '{"type":"gap","data":{"room":"user:ann","after":"ID-0"}}'
+    go ann
+    emit user:ann 4 4
+    come ann phone
+    waited ann user:ann 4 4
+}
+
+is_gone() # KEY
+{
+    [ "$(redis exists "$1")" = 0 ]
+}
+
+@test "a message that acknowledges nothing is told why" {
+    start_collabd
+    come ann phone
+    local wrong='ids: must be an object: the last id of each room'
+    say ann '{"type":"acknowledge"}'
+    hear ann "$(error bad_message "$wrong")"
+    say ann '{"type":"acknowledge","data":{"ids":{"user:ann":7}}}'
+    hear ann "$(error bad_message "$wrong")"
+    say ann '{"type":"acknowledge","data":{"ids":{"user:bob":"1-1"}},"ref":1}'
+    hear ann "$(error bad_message 'ids: \"user:bob\": no room of yours where events wait' ',"ref":1')"
+    tell ben connect "ws://$GATEWAY/ws?device=a%20b" protocol=collab.v1
+    hear ben 'open collab.v1' \
+        "$(error bad_message 'device \"a%20b\": only letters, digits and ._~@- are allowed')" \
+        'close 1008 not authenticated'
+}
