@@ -152,7 +152,7 @@ run_reader() # NAME COMMAND
 # A variable that is set stays set.
 run_to_end() # COMMAND
 {
-    if [[ $1 =~ ^[A-Za-z_]+= ]]; then
+    if [[ $1 =~ ^(export )?[A-Za-z_]+= ]]; then
         set -a
         eval "$1"
         set +a
@@ -164,7 +164,7 @@ run_to_end() # COMMAND
 run_command() # N COMMAND
 {
     case $2 in
-    collabd*) run_gateway "$2" ;;
+    collabd* | examples/*/run*) run_gateway "$2" ;;
     collab-tail*'&') run_listener "$1" "${2%&}" ;;
     collab-tail* | *' PSUBSCRIBE '*) run_reader "$1" "$2" ;;
     *) run_to_end "$2" ;;
@@ -202,7 +202,7 @@ run_examples() # PAGE
     git init -q . && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m first
     split_examples "$1"
     [ -e 001.cmd ] || return 0
-    grep -q '^collabd' ./*.cmd || run_gateway 'collabd &'
+    grep -Eq '^(collabd|examples/.*/run)' ./*.cmd || run_gateway 'collabd &'
     for file in ./*.cmd; do
         echo "$1: $(cat "$file")"
         run_command "${file%.cmd}" "$(sed "s/127\.0\.0\.1:[34]00[01]/127.0.0.1:$PORT/g" "$file")" ||
@@ -249,7 +249,7 @@ run_examples() # PAGE
 
 @test "examples: READMEs of the five systems" {
     local system
-    for system in issues todo; do
+    for system in issues kanban todo tenants versions; do
         run_examples "$ROOT/examples/$system/README.md"
     done
 }
