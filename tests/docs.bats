@@ -256,6 +256,10 @@ run_examples() # PAGE
     done
 }
 
+@test "examples: emitters in Python and Go" {
+    run_examples "$ROOT/examples/emitters/README.md"
+}
+
 @test "README names no file of the tree that is not there" {
     local name
     grep -oE '\b(lib|cmd|man|tests|examples)/[A-Za-z0-9_./-]*[A-Za-z0-9]' "$ROOT/README.md" >names
