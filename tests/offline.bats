@@ -66,8 +66,14 @@ hear_events() # NAME MARK ROOM FIRST LAST
     heard[$1]=$to
     diff <(sed -n "$from,${to}s/\"id\":\"ID-[0-9]*\",\|\"time\":\"NOW\",//gp" "$file") \
         <(seq "$4" "$5" | sed "s/.*/{$2\"type\":\"note\",\"room\":\"$3\",\"data\":{\"n\":&}}/")
-    id=$(redis xrevrange "collab:history:{$3}" + - count 1 | sed -n '1s/-.*//p')
-    id+=$(sed -n "${to}s/.*\"id\":\"ID\(-[0-9]*\)\".*/\1/p" "$file")
+    id=$(last_id "$3")
+    id=${id%-*}$(sed -n "${to}s/.*\"id\":\"ID\(-[0-9]*\)\".*/\1/p" "$file")
+}
+
+# Of the newest event in a room.
+last_id() # ROOM
+{
+    redis xrevrange "collab:history:{$1}" + - count 1 | sed -n 1p
 }
 
 acknowledge() # NAME ROOM ID
@@ -257,4 +263,69 @@ is_gone() # KEY
     hear ben 'open collab.v1' \
         "$(error bad_message 'device \"a%20b\": only letters, digits and ._~@- are allowed')" \
         'close 1008 not authenticated'
+}
+
+# A Socket.IO client of ann's; what it prints is in NAME.out.
+start_socketio() # NAME TRANSPORT DEVICE COUNT END
+{
+    start "$1" node "$CLIENTS/offline.js" "http://$GATEWAY" "$(token '{"sub":"ann"}')" "${@:2}"
+}
+
+prints() # NAME LINE...
+{
+    finish "$1"
+    diff "$BATS_TEST_TMPDIR/$1.out" <(printf '%s\n' "${@:2}")
+}
+
+@test "Socket.IO clients: what waited comes first, and again until it is acknowledged" {
+    start_collabd
+    emit user:ann 1 2
+    start_socketio dies websocket phone 2 die
+    prints dies '1 waited' '2 waited'
+    start_socketio polls polling phone 3 acknowledge
+    wait_for_line "$BATS_TEST_TMPDIR/polls.out" '2 waited'
+    emit user:ann 3 3
+    prints polls '1 waited' '2 waited' '3 new' acknowledged
+    emit user:ann 4 4
+    start_socketio last websocket phone 1 acknowledge
+    prints last '4 waited' acknowledged
+    start_socketio wrong websocket 'my phone' 0 stay
+    prints wrong 'refused: auth: device "my phone": only letters, digits and ._~@- are allowed'
+}
+
+@test "Socket.IO clients that name no device acknowledge by their heartbeat" {
+    local transport n=0
+    start_collabd
+    for transport in websocket polling; do
+        emit user:ann $((++n)) $n
+        start_socketio "$transport" "$transport" '' 2 stay
+        wait_for_line "$BATS_TEST_TMPDIR/$transport.out" "$n waited"
+        emit user:ann $((++n)) $n
+        wait_for_line "$BATS_TEST_TMPDIR/$transport.out" "$n new"
+        wait_until stands_at default user:ann "$(last_id user:ann)"
+        stop "$transport"
+    done
+}
+
+@test "while Redis is away nothing that waits is lost" {
+    start_collabd --probe-interval 200ms
+    emit user:ann 1 3
+    come ann phone
+    waited ann user:ann 1 1
+    local first=$id
+    waited ann user:ann 2 3
+    acknowledge ann user:ann "$first"
+    go ann
+    kill -STOP "$(pid_of redis)"
+    wait_until redis_is_lost
+    come ann phone
+    kill -CONT "$(pid_of redis)"
+    waited ann user:ann 2 3
+    emit user:ann 4 4
+    new ann user:ann 4 4
+}
+
+redis_is_lost()
+{
+    metric_is redis_up 0
 }
