@@ -42,3 +42,22 @@ teardown_file()
 @test "the board's catalog is right" {
     collab-catalog check "$WEB/catalog.json"
 }
+
+@test "the hooks' types, over both clients" {
+    local modules
+    modules=$(realpath "$CLIENTS/node_modules")
+    cat >"$BATS_TEST_TMPDIR/tsconfig.json" <<END
+{
+  "compilerOptions": {
+    "strict": true, "noEmit": true, "target": "es2022", "module": "esnext", "jsx": "react-jsx",
+    "moduleResolution": "bundler", "types": [],
+    "paths": {
+      "react": ["$modules/@types/react"], "react/*": ["$modules/@types/react/*"],
+      "socket.io-client": ["$modules/socket.io-client"]
+    }
+  },
+  "files": ["$CLIENTS/hooks.tsx"]
+}
+END
+    "$modules/.bin/tsc" --project "$BATS_TEST_TMPDIR"
+}

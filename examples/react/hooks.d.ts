@@ -1,8 +1,14 @@
 import type { ReactElement, ReactNode } from "react";
 import type { Client, CollabError, PresenceNames, Room, RoomEvent, Status } from "../web/collab.js";
 
-export function CollabProvider(props: { client: Client<any>; children?: ReactNode }): ReactElement;
-export function useClient(): Client<any>;
+/** What the hooks need of a client: the one of collab.js, or of socketio.js, has it. */
+export type HooksClient = Pick<
+  Client<any>,
+  "user" | "status" | "onStatus" | "room" | "request" | "publish" | "signal"
+>;
+
+export function CollabProvider(props: { client: HooksClient; children?: ReactNode }): ReactElement;
+export function useClient(): HooksClient;
 export function useConnectionStatus(): Status;
 
 export interface InRoom {

@@ -1,5 +1,5 @@
-// React hooks over examples/web/collab.js. A client is made and connected once, outside of all
-// components, and handed down:
+// React hooks over examples/web/collab.js, or by socketio.js over socket.io-client. A client is made
+// and connected once, outside of all components, and handed down:
 //
 //   <CollabProvider client={client}> ... </CollabProvider>
 

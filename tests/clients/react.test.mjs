@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { register } from "node:module";
 import { after, afterEach, before, test } from "node:test";
 import { Window } from "happy-dom";
+import { io } from "socket.io-client";
 import WebSocket from "ws";
 import { Gateway, token, until } from "./gateway.mjs";
 
@@ -20,6 +21,7 @@ const { createElement: h, StrictMode } = await import("react");
 const { createRoot } = await import("react-dom/client");
 const { Client } = await import("../../examples/web/collab.js");
 const hooks = await import("../../examples/react/hooks.js");
+const { SocketClient } = await import("../../examples/react/socketio.js");
 
 let gateway;
 let clients = [];
@@ -149,4 +151,63 @@ test("usePresence goes by the gateway's events", async () => {
   assert.deepEqual(seen.now.find(({ user }) => user === "cleo"), { user: "cleo", status: "online" });
   await bob.room("r:2").publish("went", { userId: "cleo" });
   await until(() => !seen.now.some(({ user }) => user === "cleo"), "nobody");
+});
+
+// --- over socket.io-client ---
+
+function socketClient(user) {
+  const socket = io(gateway.origin, {
+    auth: { token: token(user) },
+    forceNew: true,
+    reconnectionDelay: 10,
+    reconnectionDelayMax: 50,
+  });
+  const made = new SocketClient(socket);
+  clients.push({ close: () => socket.close() });
+  return made;
+}
+
+test("the hooks over socket.io-client: events, signals, presence, status", async () => {
+  const [ann, bob] = [socketClient("ann"), client("bob")];
+  const heard = [];
+  const handlers = { "comment:created": (event) => heard.push([event.user, event.data.commentId]) };
+  const seen = await show(ann, () => ({
+    ...hooks.useRoom("task:t2", handlers),
+    people: hooks.usePresence("task:t2"),
+    typing: hooks.useTyping("task:t2", { taskId: "t2" }),
+    connection: hooks.useConnectionStatus(),
+  }));
+  const there = bob.room("task:t2");
+  await there.join();
+  await until(() => seen.now.state === "joined", "the room");
+  await until(() => seen.now.people.length === 2, "both");
+  assert.deepEqual(seen.now.people.map(({ user }) => user), ["ann", "bob"]);
+
+  await there.publish("comment:created", { taskId: "t2", commentId: "c1" });
+  const typing = there.typing({ taskId: "t2" });
+  typing.key();
+  await until(() => seen.now.typing.users.length === 1, "that bob types");
+  typing.stop();
+  await until(() => seen.now.typing.users.length === 0, "the end");
+  assert.deepEqual(heard, [["bob", "c1"]]);
+
+  await gateway.stop("SIGKILL");
+  await until(() => seen.now.connection.state !== "online", "the loss");
+  const sent = seen.now.publish("comment:created", { taskId: "t2", commentId: "c2" });
+  await until(() => seen.now.connection.pending === 1, "what waits");
+  await gateway.start();
+  await sent;
+  await until(() => heard.length === 2, "the event");
+  assert.deepEqual(heard[1], ["ann", "c2"]);
+  assert.equal(ann.status.state, "online");
+});
+
+test("over socket.io-client: a room that is refused, a token that is not valid", async () => {
+  const seen = await show(socketClient("ann"), () => hooks.useRoom("nowhere:*"));
+  await until(() => seen.now.state === "refused", "the refusal");
+  assert.equal(seen.now.error.code, "bad_room");
+  const socket = io(gateway.origin, { auth: { token: "nonsense" }, forceNew: true });
+  const out = await show(new SocketClient(socket), hooks.useConnectionStatus);
+  await until(() => out.now.state === "closed", "the refusal");
+  assert.equal(out.now.error.code, "unauthenticated");
 });
