@@ -20,22 +20,10 @@ enum { LOG_KIND_UNKNOWN = 3 };
 
 /* --- coming, going, ping ------------------------------------------------------------------- */
 
-/* Once the session is in the rooms that it is to be in from the start. */
-static void greet(void *arg)
-{
-    struct waiting *w = arg;
-    struct session *s = session_ref(w->session);
-    presence_begin(s);
-    reply_done_as(w, session_notices(s)->ack);
-    away_begin(s);
-    session_unref(s);
-}
-
-void action_welcome(struct session *s, const struct request *r)
+static struct json *greeting(const struct session *s)
 {
     const struct limits *limits = &s->gateway->limits;
     struct json *data = json_new_object();
-    people_enter(s);
     json_add_text(data, "connection", s->id);
     json_add_text(data, "user", s->who->user);
     json_add_text(data, "node", node_name(s->gateway->node));
@@ -44,7 +32,25 @@ void action_welcome(struct session *s, const struct request *r)
     json_add_number(heartbeat, "timeout_ms", (double)limits->silence_ms);
     if (s->who->expires_s)
         json_add_number(data, "expires_s", (double)s->who->expires_s);
-    join_own_rooms(s, greet, reply_wait(s, r, data));
+    return data;
+}
+
+/* Once the session is in the rooms that it is to be in from the start. */
+static void greet(void *arg)
+{
+    struct waiting *w = arg;
+    struct session *s = session_ref(w->session);
+    presence_begin(s);
+    w->data = greeting(s);
+    reply_done_as(w, session_notices(s)->ack);
+    away_begin(s);
+    session_unref(s);
+}
+
+void action_welcome(struct session *s, const struct request *r)
+{
+    people_enter(s);
+    join_own_rooms(s, greet, reply_wait(s, r, NULL));
 }
 
 void action_goodbye(struct session *s)

@@ -18,13 +18,12 @@
 /* A request to join, while its rooms are being judged one by one. */
 struct joining {
     struct waiting *reply;
-    struct json *done;    /* rooms */
-    struct json *refused; /* {"room","code","message"}; NULL while there is none */
-    size_t done_count;
+    struct buf done;      /* rooms, as in a JSON array */
+    struct buf refused;   /* {"room","code","message"}, the same way */
     enum error_code code; /* of the first that was refused */
-    char message[256];
-    int outstanding; /* rooms being judged, and the request being read; then, being resumed */
-    char *since;     /* JSON: the last id of each room; NULL: nothing is to be resumed */
+    char *message;        /* its words; NULL: none was */
+    int outstanding;      /* rooms being judged, and the request being read; then, being resumed */
+    char *since;          /* JSON: the last id of each room; NULL: nothing is to be resumed */
     struct resume_request resume;
     struct json *gaps;
     bool unrecovered;
@@ -143,16 +142,18 @@ int join_read_room(const struct room_list *list, struct span *room, struct fault
 static void refuse_room(struct joining *j, struct span room, enum error_code code,
                         const char *message)
 {
-    if (!j->refused) {
-        j->refused = json_add_array(j->reply->data, "refused");
+    if (!j->message) {
         j->code = code;
-        snprintf(j->message, sizeof(j->message), "%s", message);
+        j->message = mem_text(message);
     }
     struct json *one = json_new_object();
     json_add_raw(one, "room", room);
     json_add_text(one, "code", error_name(code));
     json_add_text(one, "message", message);
-    json_push(j->refused, one);
+    if (j->refused.len)
+        buf_char(&j->refused, ',');
+    json_write(one, &j->refused);
+    json_free(one);
 }
 
 static void refuse_name(struct joining *j, struct span name, enum error_code code,
@@ -170,7 +171,35 @@ static void joining_free(struct joining *j)
         free(j->resume.points[i].room);
     free(j->resume.points);
     free(j->since);
+    free(j->message);
+    buf_fini(&j->done);
+    buf_fini(&j->refused);
     free(j);
+}
+
+static void write_list(const struct buf *elements, struct buf *out)
+{
+    buf_char(out, '[');
+    buf_join(out, buf_span(elements));
+    buf_char(out, ']');
+}
+
+static void add_list(struct json *data, const char *name, const struct buf *elements)
+{
+    struct buf list = {0};
+    write_list(elements, &list);
+    json_add_raw(data, name, buf_span(&list));
+    buf_fini(&list);
+}
+
+/* What the client is told, so far. */
+static struct json *compose(const struct joining *j)
+{
+    struct json *data = json_new_object();
+    add_list(data, "rooms", &j->done);
+    if (j->message)
+        add_list(data, "refused", &j->refused);
+    return data;
 }
 
 static void release(struct joining *j)
@@ -187,7 +216,7 @@ static void add_last(struct joining *j)
     struct buf text = {0};
     struct span room;
     struct json *last = json_add_object(j->reply->data, "last");
-    json_write(j->done, &text);
+    write_list(&j->done, &text);
     for (struct json_walk w = json_walk(buf_span(&text)); json_next_element(&w, &room);) {
         char id[PLACE_BYTES], name[ROOM_BYTES_MAX + 1];
         struct span inside = json_inside(room);
@@ -262,6 +291,7 @@ static void settled(void *arg, enum store_result result, const char *why)
 {
     struct joining *j = arg;
     struct waiting *w = j->reply;
+    w->data = compose(j);
     if (result == STORE_DONE) {
         resume(j);
         return;
@@ -283,10 +313,11 @@ static void finish(struct joining *j)
     struct waiting *w = j->reply;
     if (--j->outstanding)
         return;
-    if (j->done_count || !j->refused) {
+    if (j->done.len || !j->message) {
         bus_settle(w->session->gateway->bus, settled, j);
         return;
     }
+    w->data = compose(j);
     reply_refused_all(w, j->code, j->message);
     joining_free(j);
 }
@@ -322,8 +353,9 @@ static void enter(struct joining *j, struct span room)
     join_enter(s, room);
     if (j->since)
         add_point(j, room);
-    json_push_span(j->done, room);
-    j->done_count++;
+    if (j->done.len)
+        buf_char(&j->done, ',');
+    json_encode(&j->done, room);
 }
 
 static void judged(void *arg, enum admission result, const char *why)
@@ -352,8 +384,7 @@ static void judge(struct joining *j, struct span room)
 static struct joining *joining_new(struct session *s, const struct request *r)
 {
     struct joining *j = mem_zero(sizeof(*j));
-    j->reply = reply_wait(s, r, json_new_object());
-    j->done = json_add_array(j->reply->data, "rooms");
+    j->reply = reply_wait(s, r, NULL);
     j->outstanding = 1;
     return j;
 }

@@ -8,9 +8,11 @@ struct waiting {
     struct session *session;
     struct catalog *catalog; /* that the message is of */
     struct request request;  /* its ref is the waiting's own; its data is gone */
-    struct json *data;       /* of the reply */
+    struct json *data;       /* of the reply; NULL: none so far */
 };
 
+/* data: taken over. A tree is many small pieces: of an answer that many wait for at once it is
+ * better made when it is due. */
 struct waiting *reply_wait(struct session *s, const struct request *r, struct json *data);
 
 /* Answers, and frees. */
