@@ -111,6 +111,7 @@ static struct {
     int64_t since_ms;       /* wall clock, of --since TIME; -1: not given */
     size_t behind;          /* rooms that are being read from where they were left */
     bool started;
+    bool is_settling; /* rooms that a cluster moved are listened to anew */
     uv_timer_t save;
 
     const struct redis_address *address;
@@ -486,6 +487,27 @@ static void on_up(void *ctx)
     store_settle(tail.store, on_settled, NULL);
 }
 
+static void on_listened_again(void *arg, enum store_result result, const char *why)
+{
+    (void)arg;
+    (void)why;
+    tail.is_settling = false;
+    if (result == STORE_DONE)
+        bookmark_each(tail.places, check_place, NULL);
+}
+
+/* In a cluster: what was kept meanwhile is read when all is listened to again. */
+static void on_moved(void *ctx, struct span room)
+{
+    (void)ctx;
+    if (room.len > 0)
+        store_listen(tail.store, &room, 1);
+    if (tail.is_settling)
+        return;
+    tail.is_settling = true;
+    store_settle(tail.store, on_listened_again, NULL);
+}
+
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
@@ -496,7 +518,8 @@ static void on_down(void *ctx, const char *why)
 
 static void open_redis(void)
 {
-    static const struct store_hooks hooks = {.up = on_up, .down = on_down, .event = on_event};
+    static const struct store_hooks hooks = {
+        .up = on_up, .down = on_down, .event = on_event, .moved = on_moved};
     static const struct follow_hooks follow_hooks = {on_place, on_followed, on_gap, on_trouble,
                                                      on_caught_up};
     tail.address = tool_redis(tail.set.redis);

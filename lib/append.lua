@@ -37,5 +37,5 @@ if string.byte(id, -1) == 48 then
         redis.call('XTRIM', history, 'MINID', oldest[1])
     end
 end
-redis.call('PUBLISH', channel, '{"id":"' .. id .. '",' .. text)
+tell(channel, '{"id":"' .. id .. '",' .. text)
 return id

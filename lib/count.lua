@@ -16,6 +16,6 @@ if most > 0 then
     '["' .. table.concat(users, '","', 1, math.min(most, #users)) .. '"]' or '[]'
 end
 for i = 4, 3 * ARGV[3] + 3, 3 do
-  redis.call('PUBLISH', ARGV[i], ARGV[i + 1] .. list .. ARGV[i + 2])
+  tell(ARGV[i], ARGV[i + 1] .. list .. ARGV[i + 2])
 end
 return 0

@@ -199,12 +199,24 @@ static void finish(struct flight *f, const struct reply *r)
         fn(arg, r);
 }
 
+static bool hold_again(struct flight *f, bool later)
+{
+    struct hold *h = take_hold(f->lanes, lane_of(f));
+
+    append(&h->sent_back, &h->sent_back_end, f);
+    if (later)
+        h->until_ms = clock_steady_ms() + WAIT_MS;
+    return true;
+}
+
 /* Whether it is to be sent once more. */
 static bool send_back(struct flight *f, const struct reply *r)
 {
     struct lanes *l = f->lanes;
 
-    if (r == NULL || reply_kind(r) != REPLY_ERROR)
+    if (r == NULL)
+        return f->is_subscription && l->hooks->stays(l->ctx) && hold_again(f, true);
+    if (reply_kind(r) != REPLY_ERROR)
         return false;
     struct redirect to = redirect_parse(reply_text(r));
     if (to.kind == REDIRECT_NONE || ++f->tries > TRIES_MAX)
@@ -215,11 +227,7 @@ static bool send_back(struct flight *f, const struct reply *r)
         finish(f, NULL);
         return true;
     }
-    struct hold *h = take_hold(l, lane_of(f));
-    append(&h->sent_back, &h->sent_back_end, f);
-    if (to.kind == REDIRECT_AGAIN || f->tries > TRIES_AT_ONCE)
-        h->until_ms = clock_steady_ms() + WAIT_MS;
-    return true;
+    return hold_again(f, to.kind == REDIRECT_AGAIN || f->tries > TRIES_AT_ONCE);
 }
 
 void lanes_answer(struct flight *f, const struct reply *r)

@@ -28,6 +28,9 @@ struct flight {
 struct lane_hooks {
     /* Sends it; what comes of it goes to lanes_answer(). false: that can't be done yet. */
     bool (*send)(void *ctx, struct flight *f);
+    /* Whether what a server that went did not answer is to be sent to another: subscriptions are,
+     * as it does no harm to do that twice. */
+    bool (*stays)(void *ctx);
     /* Its server named another (f->asked may be set), or has not got all, or serves nobody. */
     void (*redirect)(void *ctx, struct flight *f, const struct redirect *to);
 };

@@ -22,12 +22,12 @@ else
   redis.call('HSET', KEYS[1], user, role)
   change = 2
 end
-if change > 1 then redis.call('PUBLISH', ARGV[5], ARGV[6]) end
+if change > 1 then tell(ARGV[5], ARGV[6]) end
 local at = 11
 for i = 1, change - 1 do at = at + 2 * ARGV[7 + i] end
 for i = at, at + 2 * ARGV[7 + change] - 1, 2 do
-  redis.call('PUBLISH', ARGV[i], ARGV[i + 1])
+  tell(ARGV[i], ARGV[i + 1])
 end
 -- Last: one who is in the room by this hears of it by another room, which must not be left out.
-if change == 1 then redis.call('PUBLISH', ARGV[5], ARGV[7]) end
+if change == 1 then tell(ARGV[5], ARGV[7]) end
 return change

@@ -24,15 +24,15 @@ else
   redis.call('HDEL', KEYS[1], user)
 end
 local n = redis.call('HLEN', KEYS[1])
-local function tell(what, who)
-  redis.call('PUBLISH', ARGV[8], '{"type":"' .. what .. '","room":"' .. ARGV[5] ..
+local function announce(what, who)
+  tell(ARGV[8], '{"type":"' .. what .. '","room":"' .. ARGV[5] ..
     '"' .. who .. ',"count":' .. n .. '}')
 end
 local room = ARGV[4] == 'r'
-if room and enter and n == 1 then tell('occupied', '') end
-tell((room and '' or 'view-') .. (enter and 'join' or 'leave'),
+if room and enter and n == 1 then announce('occupied', '') end
+announce((room and '' or 'view-') .. (enter and 'join' or 'leave'),
   ',"user":"' .. user .. '"')
-if room and n == 0 then tell('vacated', '') end
+if room and n == 0 then announce('vacated', '') end
 if n + (enter and 0 or 1) > tonumber(ARGV[6]) then return {1, n} end
 local list = ''
 if ARGV[7] == '1' then
@@ -41,6 +41,6 @@ if ARGV[7] == '1' then
   list = #users > 0 and '["' .. table.concat(users, '","') .. '"]' or '[]'
 end
 for i = 10, 7 + 3 * ARGV[9] + 2, 3 do
-  redis.call('PUBLISH', ARGV[i], ARGV[i + 1] .. list .. ARGV[i + 2])
+  tell(ARGV[i], ARGV[i + 1] .. list .. ARGV[i + 2])
 end
 return {1, n}

@@ -52,7 +52,7 @@ for i = rooms, #ARGV, 5 do
     local text = head .. (version ~= '' and ',"version":' .. version or '') .. tail
     local id = ''
     if length == '0' then
-        redis.call('PUBLISH', channel, '{' .. text)
+        tell(channel, '{' .. text)
     else
         id = append(KEYS[at], KEYS[at + 1], text, length, age, now, channel)
         if entity and version ~= '' and i == rooms then

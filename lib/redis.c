@@ -227,7 +227,8 @@ static void retire(struct redis *r)
     struct member *m, *next;
 
     LL_FOREACH_SAFE (r->members, m, next) {
-        bool busy = shard_is_ready(m->shard) && rconn_backlog(shard_commands(m->shard)) > 0;
+        bool busy = shard_is_ready(m->shard) && (rconn_backlog(shard_commands(m->shard)) > 0 ||
+                                                 rconn_backlog(shard_subscriptions(m->shard)) > 0);
         if (!m->serves && !m->is_plain && !busy)
             member_free(r, m);
     }
@@ -436,7 +437,18 @@ static void on_redirect(void *ctx, struct flight *f, const struct redirect *to)
     }
 }
 
-static const struct lane_hooks lane_hooks = {.send = send_flight, .redirect = on_redirect};
+static bool stays(void *ctx)
+{
+    const struct redis *r = ctx;
+
+    return r->up;
+}
+
+static const struct lane_hooks lane_hooks = {
+    .send = send_flight,
+    .stays = stays,
+    .redirect = on_redirect,
+};
 
 void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv)
 {

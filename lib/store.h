@@ -29,6 +29,10 @@ struct store_hooks {
     void (*event)(void *ctx, struct span room, struct span text);
     /* What came on a channel that is listened to; nothing was checked. May be NULL. */
     void (*message)(void *ctx, enum store_channel channel, struct span text);
+    /* Of a cluster: the room was moved to another server, so it is not listened to any more; what
+     * is told meanwhile passes by. To be renewed, if it is still wanted. Empty: of the patterns
+     * that are listened to, some rooms; they are renewed already. May be NULL. */
+    void (*moved)(void *ctx, struct span room);
     /* What came from servers of Socket.IO, if those are listened to; nothing was checked. */
     void (*adapter)(void *ctx, const struct store_adapter *from, struct span message);
 };

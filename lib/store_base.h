@@ -11,6 +11,7 @@
 #define CONTROL_CHANNEL  "collab:control"
 #define ANSWER_CHANNEL   "collab:answer:"
 #define PRESENCE_CHANNEL "collab:presence"
+#define SLOT_CHANNEL     "collab:slot:"
 #define NODE_KEY         "collab:node:"
 #define NODES_KEY        "collab:nodes"
 #define CATALOG_KEY      "collab:catalog"
@@ -56,13 +57,15 @@ struct store {
     void *ctx;
     uv_timer_t end; /* never runs: once it is closed, the memory goes */
 
-    struct ask *asks; /* the first `sent` of them are on their way in one command */
+    struct ask *asks; /* the first `sent` of them are on their way, in one command or more */
     struct ask **asks_end;
     size_t sent;
+    size_t unanswered;   /* commands */
     size_t singly;       /* so many are to be sent one by one: which of them was refused? */
     char *refusal;       /* of what was asked for since the last settling; NULL: none */
     bool refusal_is_old; /* a settling has told it */
     struct pattern *patterns;
+    bool slots_listened;      /* of a cluster, all of them */
     struct adapter *adapters; /* that were ever listened to */
 
     char probe[sizeof(PROBE_CHANNEL) + STORE_PROBE_CHARS];
@@ -87,6 +90,10 @@ void store_word_end(struct store_words *w); /* of what was added to w->text */
 void store_word_number(struct store_words *w, int64_t number);
 /* A name with what it is about in braces, so that on a cluster all of that stays together. */
 void store_word_key(struct store_words *w, const char *prefix, struct span about);
+/* A channel to publish on, prefix and rest, for a script whose keys have `about` in their braces.
+ */
+void store_word_channel(struct store *s, struct store_words *w, struct span about,
+                        const char *prefix, struct span rest);
 struct span store_word_at(const struct store_words *w, int i);
 
 enum store_script {
@@ -106,6 +113,14 @@ enum store_script {
 void store_script(struct store *s, enum store_script script, reply_fn *fn, void *arg,
                   struct store_words *w);
 
+/* Scripts that were needed, to a server that came later. */
+void store_scripts_again(struct store *s);
+
+/* Publishes. The name is that of a channel without a cluster. In a cluster it is published twice:
+ * on the room's sharded channel, and on its slot's, with the name before it, where those listen who
+ * want more than single rooms. */
+void store_tell(struct store *s, reply_fn *fn, void *arg, struct span name, struct span text);
+
 /* A name made of a prefix and what follows it; good until the next call. */
 struct span store_name(struct store *s, const char *prefix, struct span rest);
 
@@ -117,7 +132,7 @@ struct span store_key(struct buf *b, const char *prefix, struct span rest);
 void store_get(struct store *s, struct span key, store_text *got, void *arg);
 
 /* What is asked of the subscribing connection, in the order in which it was asked. */
-enum ask_kind { LISTEN, UNLISTEN, LISTEN_PATTERN, SETTLE };
+enum ask_kind { LISTEN, UNLISTEN, LISTEN_PATTERN, LISTEN_SHARD, UNLISTEN_SHARD, SETTLE };
 
 /* Nothing while down. */
 void store_ask(struct store *s, enum ask_kind kind, struct span channel);

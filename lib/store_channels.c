@@ -1,6 +1,7 @@
 #include "ident.h"
 #include "mem.h"
 #include "room.h"
+#include "slot.h"
 #include "store_base.h"
 #include <assert.h>
 #include <stdio.h>
@@ -8,7 +9,8 @@
 #include <string.h>
 
 enum {
-    BATCH_MAX = 500, /* channels in one command */
+    BATCH_MAX = 500,    /* channels in one command */
+    SINGLES_MAX = 4000, /* commands of one, on their way */
 };
 
 static const char *own_channel(const struct store *s, enum store_channel channel)
@@ -26,6 +28,7 @@ static const char *own_channel(const struct store *s, enum store_channel channel
 struct ask {
     struct ask *next;
     enum ask_kind kind;
+    struct store *store;
     store_done *done; /* of SETTLE */
     void *arg;
     size_t len;
@@ -62,9 +65,8 @@ void store_publish(struct store *s, const struct event *e, store_done *done, voi
         copy.room = copy.rooms[i];
         buf_clear(&s->text);
         event_format(&copy, &s->text);
-        struct span publish[] = {span_of("PUBLISH"), store_name(s, ROOM_CHANNEL, copy.room),
-                                 buf_span(&s->text)};
-        redis_command(s->redis, call != NULL ? store_call_reply : NULL, call, 3, publish);
+        store_tell(s, call != NULL ? store_call_reply : NULL, call,
+                   store_name(s, ROOM_CHANNEL, copy.room), buf_span(&s->text));
     }
 }
 
@@ -91,6 +93,13 @@ static void on_sent(void *arg, const struct reply *r)
     free(c);
 }
 
+/* Of a channel whose listeners are counted: those of a plain one are on all servers of a cluster.
+ */
+static struct span publish_word(const struct store *s)
+{
+    return span_of(redis_is_cluster(s->redis) ? "SPUBLISH" : "PUBLISH");
+}
+
 void store_control(struct store *s, struct span order, store_sent *sent, void *arg)
 {
     struct sending *c = mem_alloc(sizeof(*c));
@@ -99,14 +108,14 @@ void store_control(struct store *s, struct span order, store_sent *sent, void *a
     buf_clear(&s->text);
     buf_join(&s->text, order);
     buf_printf(&s->text, ",\"answer\":\"%s\"}", s->answer);
-    struct span publish[] = {span_of("PUBLISH"), span_of(CONTROL_CHANNEL), buf_span(&s->text)};
+    struct span publish[] = {publish_word(s), span_of(CONTROL_CHANNEL), buf_span(&s->text)};
     redis_command(s->redis, on_sent, c, 3, publish);
 }
 
 /* Only channels that are for answers: an order can't make a gateway publish elsewhere. */
 void store_answer(struct store *s, struct span channel, struct span text)
 {
-    struct span publish[] = {span_of("PUBLISH"), channel, text};
+    struct span publish[] = {publish_word(s), channel, text};
 
     if (span_starts(channel, ANSWER_CHANNEL))
         redis_command(s->redis, NULL, NULL, 3, publish);
@@ -199,28 +208,73 @@ static void on_batch(void *arg, const struct reply *r)
     send_asks(s);
 }
 
+static const char *const ask_words[] = {
+    [LISTEN] = "SUBSCRIBE",
+    [UNLISTEN] = "UNSUBSCRIBE",
+    [LISTEN_PATTERN] = "PSUBSCRIBE",
+    [LISTEN_SHARD] = "SSUBSCRIBE",
+    [UNLISTEN_SHARD] = "SUNSUBSCRIBE",
+};
+
 static void send_batch(struct store *s)
 {
-    static const char *const words[] = {"SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE"};
     struct span argv[1 + BATCH_MAX];
     size_t most = s->singly > 0 ? 1 : BATCH_MAX;
     size_t count = 0;
 
-    if (s->refusal_is_old)
-        forget_refusal(s);
     enum ask_kind kind = s->asks->kind;
-    argv[0] = span_of(words[kind]);
+    argv[0] = span_of(ask_words[kind]);
     for (const struct ask *a = s->asks; a != NULL && a->kind == kind && count < most; a = a->next)
         argv[++count] = (struct span){a->channel, a->len};
     s->sent = count;
     redis_subscription(s->redis, on_batch, s, (int)count + 1, argv);
 }
 
+/* On a cluster each is a command of its own, as each may be for another server; they go together
+ * all the same. a: gone when r is NULL and `down` was told. */
+static void on_single(void *arg, const struct reply *r)
+{
+    const struct ask *a = arg;
+
+    if (r == NULL)
+        return; /* `down` follows, or was told */
+    struct store *s = a->store;
+    if (reply_kind(r) == REPLY_ERROR)
+        note_refusal(s, a, reply_text(r));
+    if (--s->unanswered > 0)
+        return;
+    for (; s->sent > 0; s->sent--)
+        free(pop_ask(s));
+    send_asks(s);
+}
+
+static void send_singles(struct store *s)
+{
+    struct ask *a = s->asks;
+
+    while (a != NULL && a->kind != SETTLE && s->sent < SINGLES_MAX) {
+        s->sent++;
+        a = a->next;
+    }
+    s->unanswered = s->sent;
+    a = s->asks;
+    for (size_t left = s->sent; left > 0; left--, a = a->next) {
+        struct span argv[] = {span_of(ask_words[a->kind]), {a->channel, a->len}};
+        redis_subscription(s->redis, on_single, a, 2, argv);
+    }
+}
+
 static void send_asks(struct store *s)
 {
     while (s->asks != NULL && s->sent == 0) {
-        if (s->asks->kind == SETTLE)
+        if (s->asks->kind == SETTLE) {
             settle(s);
+            continue;
+        }
+        if (s->refusal_is_old)
+            forget_refusal(s);
+        if (redis_is_cluster(s->redis))
+            send_singles(s);
         else
             send_batch(s);
     }
@@ -230,17 +284,9 @@ static void put_ask(struct store *s, enum ask_kind kind, struct span channel)
 {
     struct ask *a = ask_new(kind, channel.len);
 
+    a->store = s;
     memcpy(a->channel, channel.at, channel.len);
     push_ask(s, a);
-}
-
-static void ask(struct store *s, enum ask_kind kind, const struct span *rooms, size_t count)
-{
-    if (!store_is_up(s))
-        return;
-    for (size_t i = 0; i < count; i++)
-        put_ask(s, kind, store_name(s, ROOM_CHANNEL, rooms[i]));
-    send_asks(s);
 }
 
 void store_ask(struct store *s, enum ask_kind kind, struct span channel)
@@ -251,24 +297,88 @@ void store_ask(struct store *s, enum ask_kind kind, struct span channel)
     send_asks(s);
 }
 
+static void ask_rooms(struct store *s, enum ask_kind kind, const struct span *rooms, size_t count)
+{
+    if (!store_is_up(s))
+        return;
+    for (size_t i = 0; i < count; i++)
+        put_ask(s, kind, store_name(s, ROOM_CHANNEL, rooms[i]));
+    send_asks(s);
+}
+
+/* The same of a cluster's channels of rooms. */
+static void ask_shards(struct store *s, enum ask_kind kind, const struct span *rooms, size_t count)
+{
+    if (!store_is_up(s))
+        return;
+    for (size_t i = 0; i < count; i++)
+        put_ask(s, kind, store_key(&s->name, ROOM_CHANNEL, rooms[i]));
+    send_asks(s);
+}
+
 void store_listen(struct store *s, const struct span *rooms, size_t count)
 {
-    ask(s, LISTEN, rooms, count);
+    if (redis_is_cluster(s->redis))
+        ask_shards(s, LISTEN_SHARD, rooms, count);
+    else
+        ask_rooms(s, LISTEN, rooms, count);
 }
 
 void store_unlisten(struct store *s, const struct span *rooms, size_t count)
 {
-    ask(s, UNLISTEN, rooms, count);
+    if (redis_is_cluster(s->redis))
+        ask_shards(s, UNLISTEN_SHARD, rooms, count);
+    else
+        ask_rooms(s, UNLISTEN, rooms, count);
+}
+
+/* All that is told in a cluster, by slot. */
+static void listen_to_slots(struct store *s)
+{
+    if (!store_is_up(s) || s->slots_listened)
+        return;
+    s->slots_listened = true;
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        buf_clear(&s->name);
+        buf_printf(&s->name, SLOT_CHANNEL "{%u}", slot_tag(slot));
+        put_ask(s, LISTEN_SHARD, buf_span(&s->name));
+    }
+    send_asks(s);
+}
+
+static void note_pattern(struct store *s, struct span text)
+{
+    struct pattern *p = mem_alloc(sizeof(*p) + text.len);
+
+    *p = (struct pattern){.next = s->patterns, .len = text.len};
+    memcpy(p->text, text.at, text.len);
+    s->patterns = p;
 }
 
 void store_listen_pattern(struct store *s, struct span pattern)
 {
-    ask(s, LISTEN_PATTERN, &pattern, 1);
+    if (!redis_is_cluster(s->redis)) {
+        ask_rooms(s, LISTEN_PATTERN, &pattern, 1);
+        return;
+    }
+    if (store_is_up(s))
+        note_pattern(s, pattern);
+    listen_to_slots(s);
 }
 
+/* Orders come plain, as they may be part of a script for any room, and sharded, when it is to be
+ * known how many got them. */
 void store_listen_channel(struct store *s, enum store_channel channel)
 {
-    store_ask(s, LISTEN, span_of(own_channel(s, channel)));
+    struct span name = span_of(own_channel(s, channel));
+    bool is_cluster = redis_is_cluster(s->redis);
+
+    if (is_cluster && channel == STORE_PRESENCE)
+        listen_to_slots(s);
+    if (is_cluster && channel != STORE_PRESENCE)
+        store_ask(s, LISTEN_SHARD, name);
+    if (!is_cluster || channel == STORE_CONTROL)
+        store_ask(s, LISTEN, name);
 }
 
 void store_settle(struct store *s, store_done *done, void *arg)
@@ -286,7 +396,8 @@ void store_settle(struct store *s, store_done *done, void *arg)
 
 static void drop_asks(struct store *s)
 {
-    s->sent = s->singly = 0;
+    s->sent = s->singly = s->unanswered = 0;
+    s->slots_listened = false;
     forget_refusal(s);
     while (s->asks != NULL) {
         struct ask *a = pop_ask(s);
@@ -297,19 +408,6 @@ static void drop_asks(struct store *s)
 }
 
 /* --- what arrives -------------------------------------------------------------------------- */
-
-/* From Redis' confirmation on, what matches comes by it too. */
-static void note_pattern(struct store *s, struct span channel)
-{
-    struct span text;
-
-    if (!take_room(channel, &text))
-        return;
-    struct pattern *p = mem_alloc(sizeof(*p) + text.len);
-    *p = (struct pattern){.next = s->patterns, .len = text.len};
-    memcpy(p->text, text.at, text.len);
-    s->patterns = p;
-}
 
 static void drop_patterns(struct store *s)
 {
@@ -379,19 +477,83 @@ static void take_message(struct store *s, struct span by, struct span channel, s
     }
 }
 
+/* --- what arrives from a cluster ----------------------------------------------------------- */
+
+/* collab:room:{ROOM} */
+static bool take_sharded_room(struct span channel, struct span *room)
+{
+    if (!take_room(channel, room) || room->len < 3 || room->at[0] != '{')
+        return false;
+    *room = (struct span){room->at + 1, room->len - 2};
+    return true;
+}
+
+static bool is_matched(const struct store *s, struct span room)
+{
+    for (const struct pattern *p = s->patterns; p != NULL; p = p->next)
+        if (room_matches((struct span){p->text, p->len}, room))
+            return true;
+    return false;
+}
+
+/* NAME TEXT, of all that is told in a slot. */
+static void take_of_slot(struct store *s, struct span message)
+{
+    const char *blank = message.len > 0 ? memchr(message.at, ' ', message.len) : NULL;
+    struct span name = {message.at, 0}, room;
+
+    if (blank == NULL)
+        return;
+    name.len = (size_t)(blank - message.at);
+    span_drop(&message, name.len + 1);
+    if (!take_room(name, &room))
+        take_own(s, name, message);
+    else if (is_matched(s, room))
+        s->hooks->event(s->ctx, room, take_from(s, message));
+}
+
+static void take_sharded(struct store *s, struct span channel, struct span text)
+{
+    struct span room;
+
+    if (span_starts(channel, SLOT_CHANNEL))
+        take_of_slot(s, text);
+    else if (!take_sharded_room(channel, &room))
+        take_own(s, channel, text);
+    else if (!is_matched(s, room))
+        s->hooks->event(s->ctx, room, take_from(s, text));
+}
+
+/* Nobody but a cluster takes what is not a room's: its slot has moved, and there it is renewed. */
+static void take_unlistened(struct store *s, struct span channel)
+{
+    struct span room = {NULL, 0};
+
+    if (!take_sharded_room(channel, &room))
+        store_ask(s, LISTEN_SHARD, channel);
+    if (s->hooks->moved != NULL && (room.len > 0 || span_starts(channel, SLOT_CHANNEL)))
+        s->hooks->moved(s->ctx, room);
+}
+
+/* --- what arrives, of all kinds ------------------------------------------------------------ */
+
 static void on_push(void *ctx, const struct reply *r)
 {
     struct store *s = ctx;
-    struct span word = reply_text(reply_at(r, 0));
+    struct span word = reply_text(reply_at(r, 0)), channel = reply_text(reply_at(r, 1));
     struct span by = {0};
 
     if (span_is(word, "message")) {
-        take_message(s, by, reply_text(reply_at(r, 1)), reply_text(reply_at(r, 2)));
+        take_message(s, by, channel, reply_text(reply_at(r, 2)));
+    } else if (span_is(word, "smessage")) {
+        take_sharded(s, channel, reply_text(reply_at(r, 2)));
     } else if (span_is(word, "pmessage") && reply_count(r) == 4) {
-        take_room(reply_text(reply_at(r, 1)), &by);
+        take_room(channel, &by);
         take_message(s, by, reply_text(reply_at(r, 2)), reply_text(reply_at(r, 3)));
-    } else if (span_is(word, "psubscribe")) {
-        note_pattern(s, reply_text(reply_at(r, 1)));
+    } else if (span_is(word, "sunsubscribe")) {
+        take_unlistened(s, channel);
+    } else if (span_is(word, "psubscribe") && take_room(channel, &by)) {
+        note_pattern(s, by); /* from Redis' confirmation on, what matches comes by it too */
     }
 }
 
@@ -421,7 +583,17 @@ void store_probe(struct store *s, int interval_ms)
 
 /* --- opening and closing ------------------------------------------------------------------- */
 
-static const struct redis_hooks redis_hooks = {.up = on_up, .down = on_down, .push = on_push};
+static void on_joined(void *ctx)
+{
+    store_scripts_again(ctx);
+}
+
+static const struct redis_hooks redis_hooks = {
+    .up = on_up,
+    .down = on_down,
+    .push = on_push,
+    .joined = on_joined,
+};
 
 struct store *store_open(uv_loop_t *loop, const struct redis_address *address,
                          const struct store_hooks *hooks, void *ctx)

@@ -24,13 +24,16 @@ int store_device_check(struct span name, struct fault *f)
 
 /* --- asking -------------------------------------------------------------------------------- */
 
-/* Two replies: the device's place, and where the room stood when the user became a member. */
+/* Two replies, in any order: the device's place, and where the room stood when the user became a
+ * member. */
 struct asking {
     struct redis *redis;
     store_stands *stands;
     void *arg;
     enum store_result result;
     char *why;
+    int waiting;
+    struct place since;
     struct store_standing there;
 };
 
@@ -47,27 +50,34 @@ static void note(struct asking *a, const struct reply *r, struct place *at)
     }
 }
 
+/* Of what happened before it became a member again, the device gets nothing. */
+static void one_less(struct asking *a)
+{
+    if (--a->waiting > 0)
+        return;
+    a->there.is_new = a->there.at.epoch == 0;
+    if (place_compare(a->since, a->there.at) > 0)
+        a->there = (struct store_standing){a->since, true};
+    a->stands(a->arg, a->result, a->result == STORE_DONE ? &a->there : NULL,
+              a->result == STORE_REFUSED ? a->why : redis_why(a->redis));
+    free(a->why);
+    free(a);
+}
+
 static void on_place(void *arg, const struct reply *r)
 {
     struct asking *a = arg;
 
     note(a, r, &a->there.at);
-    a->there.is_new = a->there.at.epoch == 0;
+    one_less(a);
 }
 
-/* Of what happened before it became a member again, the device gets nothing. */
 static void on_since(void *arg, const struct reply *r)
 {
     struct asking *a = arg;
-    struct place since;
 
-    note(a, r, &since);
-    if (place_compare(since, a->there.at) > 0)
-        a->there = (struct store_standing){since, true};
-    a->stands(a->arg, a->result, a->result == STORE_DONE ? &a->there : NULL,
-              a->result == STORE_REFUSED ? a->why : redis_why(a->redis));
-    free(a->why);
-    free(a);
+    note(a, r, &a->since);
+    one_less(a);
 }
 
 void store_device_get(struct store *s, const struct store_device *device, struct span room,
@@ -77,6 +87,7 @@ void store_device_get(struct store *s, const struct store_device *device, struct
     struct buf devices = {0}, field = {0}, since = {0};
 
     a->redis = s->redis;
+    a->waiting = 2;
     a->stands = stands;
     a->arg = arg;
     buf_printf(&field, "%.*s ", (int)device->name.len, device->name.at);

@@ -135,12 +135,6 @@ static void add_copy(struct store_words *w, const struct event *e, int room, boo
     buf_fini(&text);
 }
 
-static void add_channel(struct store_words *w, struct span room)
-{
-    buf_text(&w->text, ROOM_CHANNEL);
-    store_word(w, room);
-}
-
 static void add_room_keys(struct store_words *w, struct span room)
 {
     store_word_key(w, HISTORY_KEY, room);
@@ -160,7 +154,7 @@ static void send_plain(struct store *s, const struct event *e, const struct stor
     store_word_number(&w, t->rooms[room].length);
     store_word_number(&w, t->rooms[room].age_ms);
     store_word_number(&w, clock_wall_ms());
-    add_channel(&w, e->rooms[room]);
+    store_word_channel(s, &w, e->rooms[room], ROOM_CHANNEL, e->rooms[room]);
     store_script(s, SCRIPT_APPEND, on_answer, a, &w);
 }
 
@@ -222,7 +216,7 @@ static void send_terms(struct store *s, const struct event *e, const struct stor
     add_keys(&w, e, t, first, count);
     add_terms(&w, t, longest_ms(t, first, count));
     for (int i = first; i < first + count; i++) {
-        add_channel(&w, e->rooms[i]);
+        store_word_channel(s, &w, e->rooms[i], ROOM_CHANNEL, e->rooms[i]);
         add_copy(&w, e, i, true);
         store_word_number(&w, t->rooms[i].length);
         store_word_number(&w, t->rooms[i].age_ms);
@@ -237,9 +231,7 @@ static void send_live(struct store *s, const struct event *e, int room, struct a
     copy.room = e->rooms[room];
     buf_clear(&s->text);
     event_format(&copy, &s->text);
-    struct span publish[] = {span_of("PUBLISH"), store_name(s, ROOM_CHANNEL, copy.room),
-                             buf_span(&s->text)};
-    redis_command(s->redis, on_answer, a, 3, publish);
+    store_tell(s, on_answer, a, store_name(s, ROOM_CHANNEL, copy.room), buf_span(&s->text));
 }
 
 void store_append(struct store *s, const struct event *e, const struct store_terms *t,
@@ -358,6 +350,7 @@ struct scan {
     struct store *store;
     struct store_call *call;
     store_room *each;
+    size_t server;
     struct buf match;
 };
 
@@ -387,6 +380,10 @@ static void on_scan(void *arg, const struct reply *r)
         scan_on(c, reply_text(reply_at(r, 0)));
         return;
     }
+    if (keys != NULL && ++c->server < redis_servers(c->store->redis)) {
+        scan_on(c, span_of("0"));
+        return;
+    }
     store_call_end(c->call);
     buf_fini(&c->match);
     free(c);
@@ -397,7 +394,7 @@ static void scan_on(struct scan *c, struct span cursor)
     struct span words[] = {span_of("SCAN"),  cursor,         span_of("MATCH"), buf_span(&c->match),
                            span_of("COUNT"), span_of("500"), span_of("TYPE"),  span_of("stream")};
 
-    redis_command(c->store->redis, on_scan, c, 8, words);
+    redis_command_at(c->store->redis, c->server, on_scan, c, 8, words);
 }
 
 void store_histories(struct store *s, struct span pattern, store_room *each, store_done *done,

@@ -46,14 +46,13 @@ static void add_order(struct store_words *w, const struct store_member *m, const
     store_word_end(w);
 }
 
-static void add_copies(struct store_words *w, const struct event *e)
+static void add_copies(struct store *s, struct store_words *w, const struct store_member *m,
+                       const struct event *e)
 {
     for (int i = 0; e != NULL && i < e->room_count; i++) {
         struct event copy = *e;
         copy.room = e->rooms[i];
-        buf_text(&w->text, ROOM_CHANNEL);
-        buf_join(&w->text, copy.room);
-        store_word_end(w);
+        store_word_channel(s, w, m->room, ROOM_CHANNEL, copy.room);
         event_format(&copy, &w->text);
         store_word_end(w);
     }
@@ -79,7 +78,7 @@ static void run_script(struct store *s, const struct store_member *m, struct cha
     for (int i = 0; i < 3; i++)
         store_word_number(&w, events[i] != NULL ? events[i]->room_count : 0);
     for (int i = 0; i < 3; i++)
-        add_copies(&w, events[i]);
+        add_copies(s, &w, m, events[i]);
     store_script(s, SCRIPT_MEMBER, on_change, change, &w);
 }
 

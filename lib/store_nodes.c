@@ -33,46 +33,71 @@ void store_node_drop(struct store *s, struct span id, store_done *done, void *ar
     forget_node(s, id, store_call_reply, call);
 }
 
-/* The nodes' ids are read, then the record of each. */
+/* The nodes' ids are read, then the record of each, which may come in any order. */
 struct listing {
     struct store *store;
     struct store_call *call;
     store_each *each;
-    char **ids;
+    struct record *records;
     size_t count;
-    size_t next; /* whose record comes next */
+    size_t waiting;
 };
 
+struct record {
+    struct listing *listing;
+    char *id;
+    struct buf text; /* empty: none */
+};
+
+static int compare_records(const void *a, const void *b)
+{
+    return strcmp(((const struct record *)a)->id, ((const struct record *)b)->id);
+}
+
+static void records_free(struct record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(records[i].id);
+        buf_fini(&records[i].text);
+    }
+    free(records);
+}
+
+/* each() may close the store: that ends the listing. */
 static void listing_end(struct listing *l)
 {
+    struct redis *redis = l->store->redis;
     struct store_call *call = l->call;
 
-    for (size_t i = 0; i < l->count; i++)
-        free(l->ids[i]);
-    free(l->ids);
+    for (size_t i = 0; i < l->count && call->result == STORE_DONE; i++) {
+        const struct record *one = &l->records[i];
+        if (one->text.len > 0)
+            l->each(call->arg, span_of(one->id), buf_span(&one->text));
+        if (!redis_is_up(redis))
+            store_call_note(call, NULL);
+    }
+    records_free(l->records, l->count);
     free(l);
     store_call_end(call);
 }
 
-/* Not to be touched after each(): that may close the store, and so end the listing. */
-static void on_record(void *arg, const struct reply *r)
+static void one_less(struct listing *l)
 {
-    struct listing *l = arg;
-    struct span id = span_of(l->ids[l->next++]);
-    bool last = l->next == l->count;
-
-    store_call_note(l->call, r);
-    if (r != NULL && reply_kind(r) == REPLY_NIL)
-        forget_node(l->store, id, NULL, NULL);
-    else if (r != NULL && reply_kind(r) == REPLY_TEXT)
-        l->each(l->call->arg, id, reply_text(r));
-    if (last)
+    if (--l->waiting == 0)
         listing_end(l);
 }
 
-static int compare_ids(const void *a, const void *b)
+static void on_record(void *arg, const struct reply *r)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    struct record *one = arg;
+    struct listing *l = one->listing;
+
+    store_call_note(l->call, r);
+    if (r != NULL && reply_kind(r) == REPLY_NIL)
+        forget_node(l->store, span_of(one->id), NULL, NULL);
+    else if (r != NULL && reply_kind(r) == REPLY_TEXT)
+        buf_join(&one->text, reply_text(r));
+    one_less(l);
 }
 
 static void on_ids(void *arg, const struct reply *r)
@@ -82,19 +107,19 @@ static void on_ids(void *arg, const struct reply *r)
     size_t count = r != NULL ? reply_count(r) : 0;
 
     store_call_note(l->call, r);
-    if (count == 0) {
-        listing_end(l);
-        return;
-    }
     l->count = count;
-    l->ids = mem_alloc(count * sizeof(*l->ids));
-    for (size_t i = 0; i < count; i++)
-        l->ids[i] = span_text(reply_text(reply_at(r, i)));
-    qsort(l->ids, count, sizeof(*l->ids), compare_ids);
+    l->waiting = count + 1;
+    l->records = mem_zero((count + 1) * sizeof(*l->records));
     for (size_t i = 0; i < count; i++) {
-        struct span get[] = {span_of("GET"), store_name(s, NODE_KEY, span_of(l->ids[i]))};
-        redis_command(s->redis, on_record, l, 2, get);
+        l->records[i].listing = l;
+        l->records[i].id = span_text(reply_text(reply_at(r, i)));
     }
+    qsort(l->records, count, sizeof(*l->records), compare_records);
+    for (size_t i = 0; i < count; i++) {
+        struct span get[] = {span_of("GET"), store_name(s, NODE_KEY, span_of(l->records[i].id))};
+        redis_command(s->redis, on_record, &l->records[i], 2, get);
+    }
+    one_less(l);
 }
 
 void store_nodes(struct store *s, store_each *each, store_done *done, void *arg)

@@ -131,57 +131,62 @@ void store_owner_forget(struct store *s, struct span owner)
     buf_fini(&key);
 }
 
-/* The owners are read, then the lease of each. */
+/* The owners are read, then the lease of each, in whatever order they come. */
 struct owners {
     struct store *store;
     struct store_call *call;
     store_owner_each *each;
-    char **ids;
-    size_t count, next;
+    size_t waiting;
 };
 
-static void owners_end(struct owners *o)
+struct lease {
+    struct owners *owners;
+    size_t len;
+    char owner[];
+};
+
+static void one_less(struct owners *o)
 {
     struct store_call *call = o->call;
 
-    for (size_t i = 0; i < o->count; i++)
-        free(o->ids[i]);
-    free(o->ids);
+    if (--o->waiting > 0)
+        return;
     free(o);
     store_call_end(call);
 }
 
 static void on_lease(void *arg, const struct reply *r)
 {
-    struct owners *o = arg;
-    struct span id = span_of(o->ids[o->next++]);
+    struct lease *l = arg;
+    struct owners *o = l->owners;
 
     store_call_note(o->call, r);
     if (r != NULL && reply_kind(r) != REPLY_ERROR)
-        o->each(o->call->arg, id, reply_text(r));
-    if (o->next == o->count)
-        owners_end(o);
+        o->each(o->call->arg, (struct span){l->owner, l->len}, reply_text(r));
+    free(l);
+    one_less(o);
+}
+
+static void ask_lease(struct owners *o, struct span owner)
+{
+    struct lease *l = mem_alloc(sizeof(*l) + owner.len);
+    struct span argv[] = {span_of("GET"), store_name(o->store, LEASE_KEY, owner)};
+
+    *l = (struct lease){o, owner.len};
+    memcpy(l->owner, owner.at, owner.len);
+    redis_command(o->store->redis, on_lease, l, 2, argv);
 }
 
 static void on_owners(void *arg, const struct reply *r)
 {
     struct owners *o = arg;
-    struct store *s = o->store;
     size_t count = r != NULL ? reply_count(r) : 0;
 
     store_call_note(o->call, r);
-    if (count == 0) {
-        owners_end(o);
-        return;
-    }
-    o->count = count;
-    o->ids = mem_alloc(count * sizeof(*o->ids));
+    o->waiting = count + 1;
     for (size_t i = 0; i < count; i++)
-        o->ids[i] = span_text(reply_text(reply_at(r, i)));
-    for (size_t i = 0; i < count; i++) {
-        struct span argv[] = {span_of("GET"), store_name(s, LEASE_KEY, span_of(o->ids[i]))};
-        redis_command(s->redis, on_lease, o, 2, argv);
-    }
+        ask_lease(o, reply_text(reply_at(r, i)));
+    one_less(o);
 }
 
 void store_owners(struct store *s, store_owner_each *each, store_done *done, void *arg)
@@ -235,16 +240,10 @@ void store_owned(struct store *s, struct span owner, store_owned_each *each, sto
 
 /* --- what is told -------------------------------------------------------------------------- */
 
-static void arg_channel(struct store_words *a, struct span room)
-{
-    buf_text(&a->text, ROOM_CHANNEL);
-    buf_join(&a->text, room);
-    store_word_end(a);
-}
-
 /* How many copies; then a channel, and what stands before and after the list, for each. Without a
  * list, all stands before it. */
-static void arg_tale(struct store_words *a, const struct store_tale *t)
+static void arg_tale(struct store *s, struct store_words *a, struct span about,
+                     const struct store_tale *t)
 {
     struct buf text = {0};
 
@@ -257,7 +256,7 @@ static void arg_tale(struct store_words *a, const struct store_tale *t)
         size_t cut = text.len;
         if (t->list_len > 0) /* data is last, and as it was given */
             cut = text.len - 1 - (copy.data.len - t->list_at);
-        arg_channel(a, copy.room);
+        store_word_channel(s, a, about, ROOM_CHANNEL, copy.room);
         store_word(a, (struct span){text.at, cut});
         store_word(a, (struct span){text.at + cut + t->list_len, text.len - cut - t->list_len});
     }
@@ -301,8 +300,8 @@ void store_present(struct store *s, const struct store_present *p, store_present
     store_word(&a, p->room);
     store_word_number(&a, p->crowd);
     store_word_number(&a, p->tale.list_len > 0);
-    store_word(&a, span_of(PRESENCE_CHANNEL));
-    arg_tale(&a, &p->tale);
+    store_word_channel(s, &a, p->room, PRESENCE_CHANNEL, (struct span){0});
+    arg_tale(s, &a, p->room, &p->tale);
     store_script(s, SCRIPT_PRESENT, on_present, c, &a);
 }
 
@@ -339,7 +338,7 @@ void store_count(struct store *s, const struct store_count *count, store_counted
     store_word_key(&a, told_keys[count->place], count->room);
     store_word_number(&a, count->period_ms);
     store_word_number(&a, count->place == STORE_VIEWING ? count->most : 0);
-    arg_tale(&a, &count->tale);
+    arg_tale(s, &a, count->room, &count->tale);
     store_script(s, SCRIPT_COUNT_USERS, on_counted, c, &a);
 }
 
@@ -410,13 +409,14 @@ static int64_t count_copies(const struct event *events, size_t count)
     return copies;
 }
 
-static void arg_copies(struct store_words *a, const struct event *e)
+static void arg_copies(struct store *s, struct store_words *a, struct span about,
+                       const struct event *e)
 {
     struct event copy = *e;
 
     for (int i = 0; i < e->room_count; i++) {
         copy.room = e->rooms[i];
-        arg_channel(a, copy.room);
+        store_word_channel(s, a, about, ROOM_CHANNEL, copy.room);
         event_format(&copy, &a->text);
         store_word_end(a);
     }
@@ -434,13 +434,13 @@ void store_user(struct store *s, const struct store_user *u, store_done *done, v
     store_word(&a, buf_span(&field));
     store_word(&a, u->status);
     store_word(&a, u->since);
-    store_word(&a, span_of(PRESENCE_CHANNEL));
+    store_word_channel(s, &a, u->user, PRESENCE_CHANNEL, (struct span){0});
     store_word(&a, u->user);
     for (int i = 0; i < STORE_STATUSES; i++)
         store_word_number(&a, count_copies(u->events[i], u->counts[i]));
     for (int i = 0; i < STORE_STATUSES; i++)
         for (size_t k = 0; k < u->counts[i]; k++)
-            arg_copies(&a, &u->events[i][k]);
+            arg_copies(s, &a, u->user, &u->events[i][k]);
     store_script(s, SCRIPT_USER, store_call_reply, c, &a);
     buf_fini(&field);
 }

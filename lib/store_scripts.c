@@ -1,4 +1,5 @@
 #include "mem.h"
+#include "slot.h"
 #include "store_base.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -9,32 +10,36 @@
 
 /* The assembler runs at the root of the tree. What appends is a script of its own, and a function
  * of the one for all other cases, which takes twice as long. */
+#define SCRIPT(name)                                                                               \
+    "store_script_" name ":\n"                                                                     \
+    ".incbin \"lib/tell.lua\"\n"                                                                   \
+    ".ascii \"local function run()\\n\"\n"                                                         \
+    ".incbin \"lib/" name ".lua\"\n"                                                               \
+    ".ascii \"end\\n\"\n"                                                                          \
+    ".incbin \"lib/leave.lua\"\n"                                                                  \
+    ".byte 0\n"
 __asm__(".pushsection .rodata\n"
         "store_script_append:\n"
+        ".incbin \"lib/tell.lua\"\n"
         ".ascii \"local history, epochs = KEYS[1], KEYS[2]\\n\"\n"
         ".ascii \"local text, length, age, now, channel = unpack(ARGV)\\n\"\n"
         ".incbin \"lib/append.lua\"\n"
         ".byte 0\n"
         "store_script_publish:\n"
+        ".incbin \"lib/tell.lua\"\n"
         ".ascii \"local function append(history, epochs, text, length, age, now, channel)\\n\"\n"
         ".incbin \"lib/append.lua\"\n"
         ".ascii \"end\\n\"\n"
         ".incbin \"lib/publish.lua\"\n"
         ".byte 0\n"
-        "store_script_member:\n"
-        ".incbin \"lib/member.lua\"\n"
-        ".byte 0\n"
-        "store_script_present:\n"
-        ".incbin \"lib/present.lua\"\n"
-        ".byte 0\n"
-        "store_script_count:\n"
-        ".incbin \"lib/count.lua\"\n"
-        ".byte 0\n"
+        /* clang-format off */
+        SCRIPT("member")
+        SCRIPT("present")
+        SCRIPT("count")
+        SCRIPT("user")
+        /* clang-format on */
         "store_script_who:\n"
         ".incbin \"lib/who.lua\"\n"
-        ".byte 0\n"
-        "store_script_user:\n"
-        ".incbin \"lib/user.lua\"\n"
         ".byte 0\n"
         "store_script_device:\n"
         ".incbin \"lib/device.lua\"\n"
@@ -82,10 +87,18 @@ static struct span digest(enum store_script script)
 static void load(struct store *s)
 {
     s->scripts_loaded = true;
-    for (int i = 0; i < SCRIPT_COUNT; i++) {
-        struct span words[] = {span_of("SCRIPT"), span_of("LOAD"), span_of(scripts[i].text)};
-        redis_command(s->redis, NULL, NULL, 3, words);
+    for (size_t server = 0; server < redis_servers(s->redis); server++) {
+        for (int i = 0; i < SCRIPT_COUNT; i++) {
+            struct span words[] = {span_of("SCRIPT"), span_of("LOAD"), span_of(scripts[i].text)};
+            redis_command_at(s->redis, server, NULL, NULL, 3, words);
+        }
     }
+}
+
+void store_scripts_again(struct store *s)
+{
+    if (s->scripts_loaded)
+        load(s);
 }
 
 /* --- words --------------------------------------------------------------------------------- */
@@ -117,6 +130,23 @@ void store_word_key(struct store_words *w, const char *prefix, struct span about
     store_word_end(w);
 }
 
+void store_word_channel(struct store *s, struct store_words *w, struct span about,
+                        const char *prefix, struct span rest)
+{
+    if (redis_is_cluster(s->redis)) {
+        struct buf key = {0};
+        unsigned slot = slot_of(store_key(&key, "", about));
+        bool is_own = rest.len == 0 || slot_of(rest) == slot;
+        buf_fini(&key);
+        if (is_own)
+            buf_printf(&w->text, "%u ", slot_tag(slot));
+        else
+            buf_text(&w->text, "- ");
+    }
+    buf_text(&w->text, prefix);
+    store_word(w, rest);
+}
+
 struct span store_word_at(const struct store_words *w, int i)
 {
     size_t from = i > 0 ? w->ends[i - 1] : 0;
@@ -128,7 +158,7 @@ struct span store_word_at(const struct store_words *w, int i)
 
 /* The words are kept until Redis has known the script. */
 struct script_call {
-    struct redis *redis;
+    struct store *store;
     enum store_script script;
     reply_fn *fn;
     void *arg;
@@ -142,19 +172,44 @@ static void send_script(const struct script_call *c, const char *command, struct
 
     for (int i = 0; i < c->words.count; i++)
         argv[2 + i] = store_word_at(&c->words, i);
-    redis_command(c->redis, fn, arg, 2 + c->words.count, argv);
+    redis_command(c->store->redis, fn, arg, 2 + c->words.count, argv);
+}
+
+/* {"left", answer, {channel, text, ...}}: what is of other slots is told from here. */
+static const struct reply *tell_left(struct store *s, const struct reply *r)
+{
+    if (r == NULL || reply_count(r) != 3 || !span_is(reply_text(reply_at(r, 0)), "left"))
+        return r;
+    const struct reply *left = reply_at(r, 2);
+    for (size_t i = 0; i + 1 < reply_count(left); i += 2)
+        store_tell(s, NULL, NULL, reply_text(reply_at(left, i)), reply_text(reply_at(left, i + 1)));
+    return reply_at(r, 1);
+}
+
+static void script_call_free(struct script_call *c)
+{
+    buf_fini(&c->words.text);
+    free(c);
+}
+
+/* Of a script sent as its text. */
+static void on_text(void *arg, const struct reply *r)
+{
+    struct script_call *c = arg;
+
+    c->fn(c->arg, tell_left(c->store, r));
+    script_call_free(c);
 }
 
 static void on_script(void *arg, const struct reply *r)
 {
     struct script_call *c = arg;
 
-    if (r != NULL && reply_kind(r) == REPLY_ERROR && span_starts(reply_text(r), "NOSCRIPT"))
-        send_script(c, "EVAL", span_of(scripts[c->script].text), c->fn, c->arg);
-    else
-        c->fn(c->arg, r);
-    buf_fini(&c->words.text);
-    free(c);
+    if (r != NULL && reply_kind(r) == REPLY_ERROR && span_starts(reply_text(r), "NOSCRIPT")) {
+        send_script(c, "EVAL", span_of(scripts[c->script].text), on_text, c);
+        return;
+    }
+    on_text(arg, r);
 }
 
 void store_script(struct store *s, enum store_script script, reply_fn *fn, void *arg,
@@ -162,7 +217,7 @@ void store_script(struct store *s, enum store_script script, reply_fn *fn, void 
 {
     struct script_call *c = mem_alloc(sizeof(*c));
 
-    *c = (struct script_call){s->redis, script, fn, arg, *w};
+    *c = (struct script_call){s, script, fn, arg, *w};
     *w = (struct store_words){.count = 0};
     if (!s->scripts_loaded && redis_is_up(s->redis))
         load(s);

@@ -18,12 +18,12 @@ else
 end
 local after = state()
 if before == after then return 0 end
-redis.call('PUBLISH', ARGV[4], '{"type":"' .. after .. '","user":"' .. ARGV[5] ..
+tell(ARGV[4], '{"type":"' .. after .. '","user":"' .. ARGV[5] ..
   '"}')
 local which = ({online = 1, away = 2, offline = 3})[after]
 local at = 9
 for i = 1, which - 1 do at = at + 2 * ARGV[5 + i] end
 for i = at, at + 2 * ARGV[5 + which] - 1, 2 do
-  redis.call('PUBLISH', ARGV[i], ARGV[i + 1])
+  tell(ARGV[i], ARGV[i + 1])
 end
 return 1

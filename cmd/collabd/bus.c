@@ -7,6 +7,7 @@
 #include "mem.h"
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 struct bus {
     struct gateway *gateway;
@@ -14,6 +15,8 @@ struct bus {
     struct follow *follow;
     uint64_t opened, answered; /* rooms whose place was asked for, and is known */
     struct settling *settlings, **settlings_end;
+    struct moved *moved;   /* rooms that are listened to anew */
+    struct moved *settled; /* the same, of which a settling is under way */
     bus_told *told;
     bus_heard *heard;                /* or NULL */
     const struct bus_others *others; /* or NULL */
@@ -151,9 +154,68 @@ static void store_came_up(void *ctx)
     b->told(b->ctx, NULL);
 }
 
+/* --- a cluster's rooms move ---------------------------------------------------------------- */
+
+struct moved {
+    struct moved *next;
+    size_t len;
+    char room[];
+};
+
+static void forget_moved(struct moved **list)
+{
+    while (*list) {
+        struct moved *one = *list;
+        LL_DELETE(*list, one);
+        free(one);
+    }
+}
+
+static void moved_settled(void *arg, enum store_result result, const char *why);
+
+static void settle_moved(struct bus *b)
+{
+    if (b->settled || !b->moved)
+        return;
+    b->settled = b->moved;
+    b->moved = NULL;
+    store_settle(b->store, moved_settled, b);
+}
+
+static void moved_settled(void *arg, enum store_result result, const char *why)
+{
+    struct bus *b = arg;
+    struct moved *one;
+    if (result == STORE_REFUSED)
+        log_error("some rooms cannot be listened to: %s", why);
+    LL_FOREACH (b->settled, one) {
+        if (result != STORE_UNAVAILABLE)
+            follow_check(b->follow, (struct span){one->room, one->len});
+    }
+    forget_moved(&b->settled);
+    settle_moved(b);
+}
+
+/* What was kept meanwhile is read when it is listened to again. */
+static void store_moved(void *ctx, struct span room)
+{
+    struct bus *b = ctx;
+    if (!hub_place(b->gateway->hub, room))
+        return;
+    store_listen(b->store, &room, 1);
+    struct moved *one = mem_alloc(sizeof(*one) + room.len);
+    *one = (struct moved){.len = room.len};
+    memcpy(one->room, room.at, room.len);
+    LL_PREPEND(b->moved, one);
+    settle_moved(b);
+}
+
+/* --- what the store tells ------------------------------------------------------------------ */
+
 static void store_went_down(void *ctx, const char *why)
 {
     struct bus *b = ctx;
+    forget_moved(&b->moved);
     snprintf(b->trouble, sizeof(b->trouble), "%s", why);
     b->gateway->metrics.value[M_REDIS_UP] = 0;
     b->told(b->ctx, b->trouble);
@@ -199,6 +261,7 @@ static const struct store_hooks hooks = {
     .event = store_event,
     .message = store_message,
     .adapter = store_adapter,
+    .moved = store_moved,
 };
 
 /* --- what came, in order and without a hole ----------------------------------------------- */
@@ -309,7 +372,9 @@ void bus_meet(struct bus *b, const struct bus_others *others)
 void bus_close(struct bus *b)
 {
     follow_free(b->follow);
+    forget_moved(&b->moved);
     store_close(b->store);
+    forget_moved(&b->settled);
     free(b);
 }
 

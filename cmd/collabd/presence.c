@@ -489,6 +489,17 @@ static int64_t lasting_ms(const struct presence *p)
     return lease_ms(p) - 2 * (lease_ms(p) / LOOKS);
 }
 
+/* Where it had entries is noted once more: a replica that took over may lack some of it, and what
+ * isn't noted isn't cleared. */
+static void end_life(struct presence *p)
+{
+    struct spot *x, *next;
+    HASH_ITER (hh, p->places, x, next)
+        store_owner_note(store_of(p), owner_of(p), (enum store_place)x->key[0],
+                         (struct span){x->key + 1, x->len - 1}, true);
+    store_owner_end(store_of(p), owner_of(p), 1);
+}
+
 /* Whoever is told of all entries anew finds most of them there already. */
 static void begin_life(struct presence *p)
 {
@@ -497,7 +508,7 @@ static void begin_life(struct presence *p)
     struct self *self, *next_self;
     struct store *s = store_of(p);
     if (p->owner[0])
-        store_owner_end(s, owner_of(p), 1);
+        end_life(p);
     ident_random(p->owner, STORE_OWNER_CHARS);
     store_owner_begin(s, owner_of(p), span_of(node_name(p->gateway->node)), lasting_ms(p));
     HASH_ITER (hh, p->places, x, next_place)
