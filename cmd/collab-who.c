@@ -1,5 +1,7 @@
 /* collab-who: who is where now, and who comes and goes. */
+#include "catalog_file.h"
 #include "clock.h"
+#include "due.h"
 #include "json.h"
 #include "mem.h"
 #include "room.h"
@@ -17,6 +19,7 @@ struct settings {
     int format;
     bool user;
     bool watch;
+    bool waiting;
     int64_t count;
     int64_t limit_ms;
     char *redis;
@@ -29,6 +32,8 @@ static const struct opt rows[] = {
     {'u', "user", NULL, OPT_FLAG, AT(user),
      .help = "the operand is a user, also if it could be a room"},
     {'w', "watch", NULL, OPT_FLAG, AT(watch), .help = "print who comes and goes, until stopped"},
+    {0, "waiting", NULL, OPT_FLAG, AT(waiting),
+     .help = "print what waits for the user, on each device and in each room"},
     {'C', "count", "N", OPT_INT, AT(count), .min = 1, .max = INT64_MAX,
      .help = "with --watch: stop after so many lines"},
     {'W', "limit", "TIME", OPT_MS, AT(limit_ms), .min = 1, .max = INT64_MAX,
@@ -39,12 +44,12 @@ static const struct opt rows[] = {
 static const struct opt_program program = {
     .name = "collab-who",
     .operands = "[ROOM|USER]",
-    .purpose = "Shows who is in which room, and how users are connected.",
+    .purpose = "Shows who is in which room, how users are connected, what waits for one.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
 };
 
-enum subject { ALL_ROOMS, ONE_ROOM, ONE_USER };
+enum subject { ALL_ROOMS, ONE_ROOM, ONE_USER, WAITING };
 
 /* A gateway's life: its node, or NULL when it is over. */
 struct owner {
@@ -53,12 +58,13 @@ struct owner {
     char id[];
 };
 
-/* A line of the answer: a room, a user in it, or a connection. */
+/* A line of the answer: a room, a user in it, a connection, or a room in which events wait. */
 struct item {
     char *name;   /* room, user or connection */
+    char *device; /* for which events wait */
     char *status; /* of a user or a connection; NULL: not known */
     char *node, *since;
-    int64_t count; /* users, or connections */
+    int64_t count; /* users, connections, or events */
 };
 
 static struct {
@@ -67,6 +73,7 @@ static struct {
     char *operand;
     char *encoded; /* the operand as a user, as it stands in JSON */
     struct store *store;
+    struct catalog *catalog;
     struct owner *owners;
     struct item *items;
     size_t item_count, item_cap;
@@ -90,7 +97,10 @@ static struct item *add_item(struct span name)
 
 static int compare_items(const void *a, const void *b)
 {
-    return strcmp(((const struct item *)a)->name, ((const struct item *)b)->name);
+    const struct item *x = a, *y = b;
+    int order = x->device ? strcmp(x->device, y->device) : 0;
+
+    return order != 0 ? order : strcmp(x->name, y->name);
 }
 
 static void sort_items(void)
@@ -102,6 +112,7 @@ static void sort_items(void)
 static void free_item(struct item *x)
 {
     free(x->name);
+    free(x->device);
     free(x->status);
     free(x->node);
     free(x->since);
@@ -132,6 +143,9 @@ static void write_text(const struct item *x, struct buf *line)
         buf_printf(line, "%*s %-8s %4" PRId64, line->len < 32 ? (int)(32 - line->len) : 0, "",
                    x->status ? x->status : "-", x->count);
         break;
+    case WAITING:
+        buf_printf(line, "%-16s %-40s %8" PRId64, x->device, x->name, x->count);
+        break;
     case ONE_USER:
         buf_printf(line, "%-16s %-8s %-24s %s", x->name, x->status, x->since, x->node);
         break;
@@ -148,6 +162,11 @@ static void write_json(const struct item *x, struct buf *line)
         buf_printf(line, "{\"user\":\"%s\",\"status\":\"%s\",\"connections\":%" PRId64 "}", x->name,
                    x->status ? x->status : "offline", x->count);
         break;
+    case WAITING:
+        buf_printf(line, "{\"user\":\"%s\",\"device\":\"%s\",\"room\":\"%s\",", who.encoded,
+                   x->device, x->name);
+        buf_printf(line, "\"waiting\":%" PRId64 "}", x->count);
+        break;
     case ONE_USER:
         buf_printf(line, "{\"user\":\"%s\",\"connection\":\"%s\",\"status\":\"%s\",", who.encoded,
                    x->name, x->status);
@@ -163,6 +182,7 @@ static void print_title(void)
     static const char *const titles[] = {
         [ALL_ROOMS] = "ROOM                                        USERS",
         [ONE_ROOM] = "USER                             STATUS   CONNECTIONS",
+        [WAITING] = "DEVICE           ROOM                                       WAITING",
         [ONE_USER] = "CONNECTION       STATUS   SINCE                    NODE",
     };
 
@@ -378,6 +398,34 @@ static void on_owners(void *arg, enum store_result result, const char *why)
         store_connections(who.store, span_of(who.encoded), take_connection, on_answer, NULL);
 }
 
+/* --- what waits ---------------------------------------------------------------------------- */
+
+static void take_due(void *arg, const struct due_row *row)
+{
+    (void)arg;
+    struct item *x = add_item(row->room);
+    x->device = span_text(row->device);
+    x->count = row->count;
+}
+
+static void on_catalog(void *arg, enum store_result result, struct span text)
+{
+    struct fault f;
+
+    (void)arg;
+    if (result != STORE_DONE) {
+        fail(result, "the catalog in force could not be read");
+        return;
+    }
+    if (text.len == 0)
+        tool_fail(STATUS_NO, "no gateway has a catalog in force here");
+    who.catalog = catalog_parse(text, "catalog", &f);
+    if (!who.catalog)
+        tool_fail(STATUS_NO, "%s", f.text);
+    who.outstanding = 1;
+    due_count(who.store, who.catalog, span_of(who.operand), take_due, on_answer, NULL);
+}
+
 /* --- watching ------------------------------------------------------------------------------ */
 
 static bool is_asked_for(struct span text)
@@ -463,6 +511,8 @@ static void on_up(void *ctx)
             tool_say("Redis was lost for a while: what came and went meanwhile is not shown");
         store_listen_channel(who.store, STORE_PRESENCE);
         store_settle(who.store, on_settled, NULL);
+    } else if (!who.begun && who.subject == WAITING) {
+        store_catalog_get(who.store, on_catalog, NULL);
     } else if (!who.begun) {
         store_owners(who.store, take_owner, on_owners, NULL);
     }
@@ -484,10 +534,14 @@ static void read_operand(int argc, char **argv)
 
     if (argc > 1)
         tool_fail(STATUS_USAGE, "%s: only one room or user", argv[1]);
+    if (who.set.waiting && (argc == 0 || who.set.watch))
+        tool_fail(STATUS_USAGE, "--waiting is of a USER, and not for --watch");
     if (argc == 0)
         return;
     who.operand = argv[0];
     who.subject = !who.set.user && room_check(span_of(argv[0]), &f) == 0 ? ONE_ROOM : ONE_USER;
+    if (who.set.waiting)
+        who.subject = WAITING;
     json_encode(&quoted, span_of(argv[0]));
     who.encoded = span_text(json_inside(buf_span(&quoted)));
     buf_fini(&quoted);
@@ -506,6 +560,7 @@ static void clean_up(void)
         free_item(&who.items[i]);
     free(who.items);
     free(who.encoded);
+    catalog_unref(who.catalog);
     opt_free(&program, &who.set);
 }
 

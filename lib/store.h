@@ -129,6 +129,16 @@ typedef void store_read_done(void *arg, enum store_result result, const struct s
 void store_read(struct store *s, struct span room, const struct store_stretch *stretch,
                 store_read_done *done, void *arg);
 
+/* How far a history goes, and how much of it there is. extent is NULL unless the result is
+ * STORE_DONE. */
+struct store_extent {
+    struct place last; /* store_beginning: nothing is kept */
+    int64_t length;
+};
+typedef void store_extends(void *arg, enum store_result result, const struct store_extent *extent,
+                           const char *why);
+void store_extent_get(struct store *s, struct span room, store_extends *got, void *arg);
+
 /* Calls each for every room that has a history and matches the pattern, in no order, then done. */
 typedef void store_room(void *arg, struct span room);
 void store_histories(struct store *s, struct span pattern, store_room *each, store_done *done,

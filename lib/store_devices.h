@@ -8,6 +8,7 @@
 
 #include "store.h"
 
+#define STORE_DEVICE "default" /* that clients are on who name none */
 enum { STORE_DEVICES_MAX = 32, STORE_DEVICE_BYTES_MAX = 64 };
 
 /* A device's name has 1 to 64 letters, digits and ._~@-, as a part of a room's has. The fault says

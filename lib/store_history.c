@@ -344,6 +344,68 @@ void store_read(struct store *s, struct span room, const struct store_stretch *s
     buf_fini(&w.text);
 }
 
+/* --- how much there is --------------------------------------------------------------------- */
+
+/* Two replies: the length, and the newest. */
+struct measuring {
+    struct redis *redis;
+    store_extends *got;
+    void *arg;
+    enum store_result result;
+    char *why;
+    struct store_extent extent;
+};
+
+static void note_reply(struct measuring *m, const struct reply *r)
+{
+    if (r == NULL) {
+        m->result = STORE_UNAVAILABLE;
+    } else if (reply_kind(r) == REPLY_ERROR && m->result == STORE_DONE) {
+        m->result = STORE_REFUSED;
+        m->why = span_text(reply_text(r));
+    }
+}
+
+static void on_length(void *arg, const struct reply *r)
+{
+    struct measuring *m = arg;
+
+    note_reply(m, r);
+    if (m->result == STORE_DONE)
+        m->extent.length = reply_integer(r);
+}
+
+static void on_newest(void *arg, const struct reply *r)
+{
+    struct measuring *m = arg;
+
+    note_reply(m, r);
+    bool any = m->result == STORE_DONE && reply_count(r) > 0;
+    if (!any || place_parse(reply_text(reply_at(reply_at(r, 0), 0)), &m->extent.last) != 0)
+        m->extent.last = store_beginning;
+    m->got(m->arg, m->result, m->result == STORE_DONE ? &m->extent : NULL,
+           m->result == STORE_REFUSED ? m->why : redis_why(m->redis));
+    free(m->why);
+    free(m);
+}
+
+void store_extent_get(struct store *s, struct span room, store_extends *got, void *arg)
+{
+    struct measuring *m = mem_zero(sizeof(*m));
+    struct buf key = {0};
+
+    m->redis = s->redis;
+    m->got = got;
+    m->arg = arg;
+    struct span history = store_key(&key, HISTORY_KEY, room);
+    struct span length[] = {span_of("XLEN"), history};
+    struct span newest[] = {span_of("XREVRANGE"), history,          span_of("+"),
+                            span_of("-"),         span_of("COUNT"), span_of("1")};
+    redis_command(s->redis, on_length, m, 2, length);
+    redis_command(s->redis, on_newest, m, 6, newest);
+    buf_fini(&key);
+}
+
 /* --- which rooms have one ------------------------------------------------------------------ */
 
 struct scan {

@@ -329,3 +329,34 @@ redis_is_lost()
 {
     metric_is redis_up 0
 }
+
+@test "what waits for a user is told, by device and room" {
+    start_collabd
+    run -1 collab-who --waiting ann
+    emit user:ann 1 3
+    collab-member -q add team:t1 ann
+    emit team:t1 1 2
+    run -0 collab-who --waiting ann
+    [ "$(tr -s ' ' <<<"$output")" = $'default team:t1 2\ndefault user:ann 3' ]
+    come ann phone
+    wait_until has_heard ann 7
+    acknowledge_first ann
+    run -0 collab-who --waiting --format json ann
+    [ "$output" = '{"user":"ann","device":"phone","room":"team:t1","waiting":2}
+{"user":"ann","device":"phone","room":"user:ann","waiting":2}' ]
+    collab-member -q remove team:t1 ann
+    run -0 collab-who --waiting --format json ann
+    [ "$output" = '{"user":"ann","device":"phone","room":"user:ann","waiting":2}' ]
+    run -2 collab-who --waiting
+    [ "$output" = 'collab-who: --waiting is of a USER, and not for --watch' ]
+}
+
+# That of the user's own room.
+acknowledge_first() # NAME
+{
+    heard[$1]=7
+    local epoch
+    epoch=$(last_id user:ann)
+    acknowledge "$1" user:ann "${epoch%-*}-0"
+    wait_until stands_at phone user:ann "${epoch%-*}-0"
+}

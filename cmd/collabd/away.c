@@ -21,8 +21,6 @@ enum {
     LOG_KIND_AWAY = 7,
 };
 
-static const char PRESET_DEVICE[] = "default";
-
 /* How far the device has come in a room. */
 struct step {
     UT_hash_handle hh;
@@ -94,7 +92,7 @@ static struct store_device device_of(const struct session *s)
 {
     struct fault f;
     struct span claimed = span_of(s->who->device);
-    struct span otherwise = span_of(s->device ? s->device : PRESET_DEVICE);
+    struct span otherwise = span_of(s->device ? s->device : STORE_DEVICE);
     bool is_claimed = claimed.len && store_device_check(claimed, &f) == 0;
     return (struct store_device){span_of(s->who->user), is_claimed ? claimed : otherwise};
 }
