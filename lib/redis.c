@@ -323,42 +323,58 @@ static void on_watch(uv_timer_t *handle)
 
 /* --- commands ----------------------------------------------------------------------------- */
 
-/* The word of a script's keys that stands for a run, or 0. */
-static int find_run(int argc, const struct span *argv)
+static bool stands_for_run(struct span word)
+{
+    return word.len > 0 && word.at[word.len - 1] == REDIS_RUN[0];
+}
+
+/* How many words of a script's keys stand for the run; the first is *first. */
+static int find_runs(int argc, const struct span *argv, int *first)
 {
     int64_t keys;
     struct fault f;
+    int count = 0;
 
     if (argc < 4 || !span_starts(argv[0], "EVAL") ||
         num_parse(argv[2], 1, argc - 3, &keys, &f) != 0)
         return 0;
-    for (int i = 3; i < 3 + keys; i++)
-        if (argv[i].len > 0 && argv[i].at[argv[i].len - 1] == REDIS_RUN[0])
-            return i;
-    return 0;
+    for (int i = 2 + (int)keys; i > 2; i--) {
+        if (!stands_for_run(argv[i]))
+            continue;
+        *first = i;
+        count++;
+    }
+    return count;
 }
 
-static void send_run(struct shard *shard, reply_fn *fn, void *arg, int argc,
-                     const struct span *argv, int run)
+static void send_runs(struct shard *shard, reply_fn *fn, void *arg, int argc,
+                      const struct span *argv, int first, int count)
 {
     struct span *words = mem_alloc((size_t)argc * sizeof(*words));
-    struct buf key = {0};
+    struct buf *keys = mem_zero((size_t)count * sizeof(*keys));
+    int found = 0;
 
     memcpy(words, argv, (size_t)argc * sizeof(*words));
-    buf_add(&key, argv[run].at, argv[run].len - 1);
-    buf_join(&key, shard_run(shard));
-    words[run] = buf_span(&key);
+    for (int i = first; found < count; i++) {
+        if (!stands_for_run(argv[i]))
+            continue;
+        buf_add(&keys[found], argv[i].at, argv[i].len - 1);
+        buf_join(&keys[found], shard_run(shard));
+        words[i] = buf_span(&keys[found++]);
+    }
     rconn_command(shard_commands(shard), fn, arg, argc, words);
-    buf_fini(&key);
+    for (int i = 0; i < count; i++)
+        buf_fini(&keys[i]);
+    free(keys);
     free(words);
 }
 
 static void send_to(struct shard *shard, reply_fn *fn, void *arg, int argc, const struct span *argv)
 {
-    int run = find_run(argc, argv);
+    int first, count = find_runs(argc, argv, &first);
 
-    if (run > 0)
-        send_run(shard, fn, arg, argc, argv, run);
+    if (count > 0)
+        send_runs(shard, fn, arg, argc, argv, first, count);
     else
         rconn_command(shard_commands(shard), fn, arg, argc, argv);
 }

@@ -39,8 +39,8 @@ const char *redis_why(const struct redis *r);
 
 /* As rconn_command() and rconn_subscription(); while down, fn gets its NULL at once. The key of a
  * command, or its channel, is its second word; of EVAL and EVALSHA the fourth, and among their keys
- * one may end with REDIS_RUN, in whose place goes what names the run of the server that the command
- * is sent to. */
+ * some may end with REDIS_RUN, in whose place goes what names the run of the server to which the
+ * command is sent. */
 #define REDIS_RUN "\1"
 void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv);
 void redis_subscription(struct redis *r, reply_fn *fn, void *arg, int argc,

@@ -308,6 +308,21 @@ static void each_room_has_its_own_id_or_none(void **state)
     assert_told(t, "done -0\ndone -1  -0\n");
 }
 
+static void a_history_goes_on_whether_events_have_versions_or_not(void **state)
+{
+    struct trial *t = *state;
+    struct store_terms plain = keep(1000), versioned = keep(1000);
+    struct event e = event_for("a:1", "1");
+
+    e.rooms[e.room_count++] = span_of("a:2");
+    versioned.entity = span_of("task:1");
+    versioned.version = STORE_NEXT;
+    append(t, &e, &versioned);
+    append(t, &e, &plain);
+    append(t, &e, &versioned);
+    assert_told(t, "done -0 -0 v1\ndone -1 -1\ndone -2 -2 v2\n");
+}
+
 static void a_script_that_redis_forgot_is_sent_again(void **state)
 {
     struct trial *t = *state;
@@ -497,6 +512,7 @@ int main(void)
         TRIAL(a_history_that_is_gone_begins_anew_later),
         TRIAL(another_server_begins_another_epoch),
         TRIAL(each_room_has_its_own_id_or_none),
+        TRIAL(a_history_goes_on_whether_events_have_versions_or_not),
         TRIAL(a_script_that_redis_forgot_is_sent_again),
         TRIAL(a_key_is_for_one_event),
         TRIAL(versions_start_at_0_and_go_up_by_one),
