@@ -1,6 +1,7 @@
 #include "key.h"
 #include "ident.h"
 #include "mem.h"
+#include "secret.h"
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -47,19 +48,12 @@ const char *key_kind_name(enum key_kind kind)
     return kinds[kind].name;
 }
 
-static void wipe(struct buf *b)
-{
-    if (b->at != NULL)
-        OPENSSL_cleanse(b->at, b->cap);
-    buf_fini(b);
-}
-
 static void key_fini(struct key *key)
 {
     free(key->kid);
     free(key->title);
-    wipe(&key->checking);
-    wipe(&key->signing);
+    secret_wipe(&key->checking);
+    secret_wipe(&key->signing);
 }
 
 struct keyring *keyring_new(void)
@@ -255,58 +249,18 @@ static int parse_key(struct key *key, struct span text, struct fault *f)
     return holds(text, "-----BEGIN ") ? parse_pem(key, text, f) : parse_secret(key, text, f);
 }
 
-static int check_owner(const struct stat *st, struct fault *f)
-{
-    if (st->st_uid != 0 && st->st_uid != geteuid())
-        return fault_set(f, "belongs to user %u, and not to us (%u) or root", st->st_uid,
-                         geteuid());
-    return 0;
-}
-
-static int check_mode(const struct stat *st, mode_t bits, const char *what, const char *mode,
-                      const char *path, struct fault *f)
-{
-    if ((st->st_mode & bits) == 0)
-        return 0;
-    return fault_set(f, "mode %04o lets others %s it: chmod %s %s", (unsigned)st->st_mode & 07777,
-                     what, mode, path);
-}
-
-static int read_whole(int fd, const struct stat *st, struct buf *out, struct fault *f)
-{
-    if (st->st_size > KEY_FILE_BYTES_MAX)
-        return fault_set(f, "larger than any key");
-    buf_room(out, KEY_FILE_BYTES_MAX); /* so that no growing leaves a copy behind */
-    while (out->len < (size_t)st->st_size) {
-        ssize_t n = read(fd, out->at + out->len, (size_t)st->st_size - out->len);
-        if (n < 0)
-            return fault_set(f, "%s", uv_strerror(-errno));
-        if (n == 0)
-            break;
-        out->len += (size_t)n;
-    }
-    return 0;
-}
-
-/* Reads the key in an open file. The file is looked at by its descriptor, so that it can't be
- * another one by the time it is read. */
+/* Reads the key in an open file. */
 static int load(struct key *key, int fd, const struct stat *st, const char *path, struct fault *f)
 {
     struct buf text = {0};
 
-    if (!S_ISREG(st->st_mode))
-        return fault_set(f, "neither a file nor a directory");
-    if (check_owner(st, f) != 0)
-        return -1;
-    int result = read_whole(fd, st, &text, f);
+    int result = secret_read(fd, st, &text, f);
     if (result == 0)
         result = parse_key(key, buf_span(&text), f);
-    wipe(&text);
+    secret_wipe(&text);
     if (result != 0)
         return -1;
-    if (key->signing.len != 0)
-        return check_mode(st, 077, st->st_mode & 044 ? "read" : "change", "600", path, f);
-    return check_mode(st, 022, "change", "644", path, f);
+    return secret_check_access(st, key->signing.len != 0, path, f);
 }
 
 static int add_file(struct keyring *k, int fd, const struct stat *st, const char *path, char *kid,
@@ -327,20 +281,6 @@ static int add_file(struct keyring *k, int fd, const struct stat *st, const char
     return add(k, &key, f);
 }
 
-static int open_to_read(int dir, const char *name, struct stat *st, struct fault *f)
-{
-    /* O_NONBLOCK: a FIFO must not hold us up. */
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-    if (fd < 0)
-        return fault_set(f, "%s", uv_strerror(-errno));
-    if (fstat(fd, st) == 0)
-        return fd;
-    fault_set(f, "%s", uv_strerror(-errno));
-    close(fd);
-    return -1;
-}
-
 static char *kid_of(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -355,7 +295,7 @@ static int add_entry(struct keyring *k, int dir, const char *dir_path, const cha
     struct buf path = {0};
 
     buf_printf(&path, "%s/%s", dir_path, name);
-    int fd = open_to_read(dir, name, &st, f);
+    int fd = secret_open(dir, name, &st, f);
     int result = fd < 0 ? -1 : 0;
     if (fd >= 0 && S_ISREG(st.st_mode))
         result = add_file(k, fd, &st, path.at, kid_of(name), f);
@@ -384,7 +324,8 @@ static int add_directory(struct keyring *k, int dir, const struct stat *st, cons
     size_t before = k->count;
     int result = 0;
 
-    if (check_owner(st, f) != 0 || check_mode(st, 022, "change", "go-w", path, f) != 0)
+    if (secret_check_owner(st, f) != 0 ||
+        secret_check_mode(st, 022, "change", "go-w", path, f) != 0)
         return fault_at(f, "%s", path);
     int count = scandirat(dir, ".", &entries, is_visible, by_name);
     if (count < 0)
@@ -403,7 +344,7 @@ static int add_directory(struct keyring *k, int dir, const struct stat *st, cons
 int keyring_add_path(struct keyring *k, const char *path, struct fault *f)
 {
     struct stat st;
-    int fd = open_to_read(AT_FDCWD, path, &st, f);
+    int fd = secret_open(AT_FDCWD, path, &st, f);
     int result;
 
     if (fd < 0)
@@ -472,7 +413,7 @@ static int make_pair(EVP_PKEY *pair, const char *path, struct fault *f)
     write_public(pair, &public);
     EVP_PKEY_free(pair);
     int result = write_pair(path, buf_span(&private), buf_span(&public), f);
-    wipe(&private);
+    secret_wipe(&private);
     buf_fini(&public);
     return result;
 }

@@ -12,7 +12,6 @@
 enum {
     KEY_SECRET_BYTES_MIN = 32,
     KEY_RSA_BITS_MIN = 2048,
-    KEY_FILE_BYTES_MAX = 64 * 1024,
     KEY_UNNAMED_MAX = 4, /* keys of a ring without a kid; each is tried */
 };
 

@@ -58,6 +58,11 @@
       "Connections refused, being more than allowed.")                                             \
     X(M_HANDSHAKE_FAILURES, COUNTER, "handshake_failures_total",                                   \
       "Connections that sent no valid HTTP request in time.")                                      \
+    X(M_TLS_HANDSHAKES, COUNTER, "tls_handshakes_total", "TLS handshakes done.")                   \
+    X(M_TLS_RESUMED, COUNTER, "tls_resumptions_total",                                             \
+      "TLS handshakes that went on from a session of before.")                                     \
+    X(M_TLS_FAILURES, COUNTER, "tls_handshake_failures_total",                                     \
+      "Connections that did no TLS handshake, in time or at all.")                                 \
     X(M_AUTHZ_ASKED, COUNTER, "authz_asked_total",                                                 \
       "Times the authorization helper's word was needed.")                                         \
     X(M_AUTHZ_SILENT, COUNTER, "authz_silent_total", "Times it had none, in time or at all.")      \

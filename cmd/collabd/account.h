@@ -20,7 +20,7 @@ struct account {
     struct rate_window window;
     enum account_kind kind;
     uint32_t connections;
-    uint32_t visits; /* connections that speak HTTP yet */
+    uint32_t visits; /* connections that are no client's yet (visitor.h) */
     int64_t news;    /* of users and rooms: taken from the window since account_news() */
     uint32_t asked;  /* throttle.c's: answers of Redis that are due */
     uint32_t stale;  /* and how many of those count no more */

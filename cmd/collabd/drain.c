@@ -81,6 +81,7 @@ static void close_doors(struct drain *d)
 static void wind_up(struct drain *d, int64_t now_ms)
 {
     d->until_ms = now_ms + GOODBYE_MS;
+    secures_drain(d->secures);
     https_drain(d->https);
     engines_close_all(d->engines);
     presence_end(d->gateway->presence);
@@ -92,7 +93,7 @@ static bool is_over(const struct drain *d, int64_t now_ms)
     if (now_ms >= d->until_ms)
         return true;
     return d->withdrawn && !d->gateway->sessions && !engines_count(d->engines) &&
-           !https_count(d->https);
+           !https_count(d->https) && !secures_count(d->secures);
 }
 
 static void look(uv_timer_t *timer)

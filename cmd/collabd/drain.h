@@ -16,6 +16,7 @@
 struct drain {
     struct gateway *gateway;
     struct listener *listener; /* NULL once closed */
+    struct secures *secures;
     struct https *https;
     struct engines *engines;
     void (*done)(struct drain *d); /* all have gone, or had the time to */

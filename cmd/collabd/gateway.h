@@ -7,6 +7,7 @@
 #include "limit.h"
 #include "metric.h"
 #include "peer.h"
+#include "tls.h"
 #include "token.h"
 #include "wheel.h"
 #include <stdbool.h>
@@ -24,10 +25,12 @@ struct gateway {
     struct limits limits;
     int64_t connections_room;  /* so many connections there can be since the start */
     struct accounts accounts;  /* of what was used up of them */
+    int64_t visits;            /* connections that are no client's yet (visitor.h) */
     struct throttle *throttle; /* throttle.h */
     struct networks trusted_proxies;
     struct metrics metrics;
     struct keyring *keys;
+    struct tls_identity *identity; /* NULL: TLS is spoken nowhere */
     struct catalog *catalog;       /* the one in force; replaced as a whole by a reload */
     struct wheel *wheel;           /* turned by main.c; its timers are alarms */
     struct outboxes *outboxes;     /* outbox.h */

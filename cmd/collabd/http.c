@@ -11,7 +11,6 @@
 #include <utlist.h>
 
 enum { READ_BYTES = 65536, TARGET_BYTES_MAX = 16384, LOG_KIND_HTTP = 1 };
-enum { SPARE = 64 }; /* connections that may be told that they are too many */
 
 static const char *const header_names[WEB_HEADER_COUNT] = {
 #define X(id, text) [id] = text,
@@ -44,12 +43,7 @@ struct exchange {
     struct exchange *prev, *next;
     uv_stream_t *stream;
     uv_timer_t deadline; /* for the request to arrive */
-    union {
-        struct sockaddr any;
-        struct sockaddr_in6 v6; /* the largest */
-    } end;                      /* the other one; of family AF_UNSPEC: a Unix socket */
-    struct account *visited;    /* the client's, held; NULL: a proxy is at the end, or none known */
-    bool crowded;               /* one connection more than may be */
+    struct visitor visitor;
     http_parser parser;
     struct request_head request;
     struct web_request handed;   /* the request, as it is handed on */
@@ -92,21 +86,12 @@ static void handle_closed(uv_handle_t *handle)
 
 static void abort_waiting(struct exchange *x);
 
-static void end_visit(struct exchange *x)
-{
-    if (!x->visited)
-        return;
-    x->visited->visits--;
-    account_release(x->visited);
-    x->visited = NULL;
-}
-
 static void end(struct exchange *x)
 {
     if (x->closing)
         return;
     x->closing = true;
-    end_visit(x);
+    visitor_leave(x->all->gateway, &x->visitor);
     DL_DELETE(x->all->exchanges, x);
     x->all->count--;
     uv_close((uv_handle_t *)x->stream, handle_closed);
@@ -249,12 +234,16 @@ static struct span header(const struct exchange *x, enum web_header h)
     return buf_span(&x->request.headers[h]);
 }
 
-/* Whom the limits know the client as; NULL: nobody. direct: it is at the other end itself. */
-static struct account *find_address(struct exchange *x, struct span forwarded, bool *direct)
+/* Whom the limits know the client as; NULL: nobody. */
+static struct account *find_address(struct exchange *x)
 {
     struct gateway *g = x->all->gateway;
     char name[PEER_NAME_BYTES];
-    peer_name(&g->trusted_proxies, &x->end.any, forwarded, name, direct);
+    bool direct;
+    if (x->visitor.account)
+        return x->visitor.account;
+    peer_name(&g->trusted_proxies, &x->visitor.end.any, header(x, WEB_FORWARDED_FOR), name,
+              &direct);
     if (!name[0])
         return NULL;
     return account_get(&g->accounts, ACCOUNT_ADDRESS, span_of(name), clock_steady_ms());
@@ -274,7 +263,6 @@ static struct span origin_form(struct span target)
 
 static void hand_on(struct exchange *x)
 {
-    bool direct;
     struct web_request *r = &x->handed;
     struct span target = origin_form(buf_span(&x->request.target));
     const char *mark = memchr(target.at, '?', target.len);
@@ -289,14 +277,14 @@ static void hand_on(struct exchange *x)
         r->path = span_of("/");
     for (int i = 0; i < WEB_HEADER_COUNT; i++)
         r->headers[i] = header(x, (enum web_header)i);
-    r->address = x->visited ? x->visited : find_address(x, r->headers[WEB_FORWARDED_FOR], &direct);
+    r->address = find_address(x);
 }
 
 static const char CROWDED[] = "as many connections as allowed";
 
 static void serve(struct exchange *x)
 {
-    if (x->crowded) {
+    if (x->visitor.crowded) {
         refuse(x, 503, "Retry-After: 10\r\n", CROWDED);
         return;
     }
@@ -371,7 +359,7 @@ static void upgrade(struct exchange *x, struct span early)
         refuse(x, 400, "Sec-WebSocket-Version: 13\r\n", fault);
     else if (!web_may_open(&g->settings, &x->handed))
         refuse(x, 403, "", "pages of that origin may not open WebSockets: see --origin");
-    else if (x->crowded || !link_has_place(g, x->handed.address))
+    else if (x->visitor.crowded || !link_has_place(g, x->handed.address))
         refuse(x, 503, "Retry-After: 10\r\n", CROWDED);
     else
         route->site->upgrade(route->ctx, &up.u);
@@ -613,41 +601,19 @@ static void next_request(struct exchange *x)
     buf_fini(&more);
 }
 
-/* Until the connection speaks something else. */
-static void visit(struct exchange *x)
-{
-    struct gateway *g = x->all->gateway;
-    int len = sizeof(x->end);
-    bool direct;
-    if (x->stream->type == UV_TCP)
-        uv_tcp_getpeername((uv_tcp_t *)x->stream, &x->end.any, &len);
-    struct account *address = find_address(x, (struct span){0}, &direct);
-    if (!address || !direct)
-        return;
-    x->visited = account_hold(address);
-    address->visits++;
-    if ((int64_t)address->visits + address->connections <= g->limits.address_connections)
-        return;
-    x->crowded = true;
-    g->metrics.value[M_CONNECTIONS_REFUSED]++;
-}
-
-void http_take(struct https *h, uv_stream_t *stream)
+void http_take(struct https *h, const struct visitor *v)
 {
     struct exchange *x = mem_zero(sizeof(*x));
     x->all = h;
-    x->stream = stream;
+    x->visitor = *v;
+    x->stream = v->stream;
     x->holders = 2;
-    stream->data = x;
+    x->stream->data = x;
     x->deadline.data = x;
     uv_timer_init(h->gateway->loop, &x->deadline);
     DL_APPEND(h->exchanges, x);
     h->count++;
-    visit(x);
-    if (h->count > (size_t)h->gateway->limits.connections + SPARE)
-        end(x);
-    else
-        begin(x);
+    begin(x);
 }
 
 /* --- set-up ------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
-#include "gateway.h"
+#include "visitor.h"
 #include "web.h"
 #include "websocket.h"
 
@@ -13,9 +13,8 @@ struct https;
 struct https *https_new(struct gateway *g, struct websockets *websockets,
                         const struct web_route *routes);
 
-/* Takes over an accepted connection: a uv_tcp_t or uv_pipe_t on the gateway's loop, in memory
- * that free() takes. */
-void http_take(struct https *h, uv_stream_t *stream);
+/* Takes over an accepted connection, which has entered. */
+void http_take(struct https *h, const struct visitor *v);
 
 /* Ends every connection that has no request to answer, and each of the others with its answer; ends
  * all of them at once. They are gone after a turn of the loop. */

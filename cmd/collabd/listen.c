@@ -27,16 +27,34 @@ struct port {
     struct listener *listener;
     struct port *next;
     bool unix_socket;
+    bool tls;
     char *url;
 };
 
 struct listener {
     struct gateway *gateway;
-    struct https *https;
+    struct secures *secures;
     struct port *ports;
 };
 
+static const char HTTP[] = "http://", HTTPS[] = "https://", UNIX[] = "unix:";
+
 /* --- addresses ---------------------------------------------------------------------------- */
+
+bool listen_is_secure(const char *address)
+{
+    return strncmp(address, HTTPS, strlen(HTTPS)) == 0;
+}
+
+static struct span without_scheme(const char *address)
+{
+    struct span text = span_of(address);
+    if (listen_is_secure(address))
+        span_drop(&text, strlen(HTTPS));
+    else if (span_starts(text, HTTP))
+        span_drop(&text, strlen(HTTP));
+    return text;
+}
 
 /* Cuts ":PORT" off the end of an address; one without brackets and with several colons is an IPv6
  * address without a port. */
@@ -57,6 +75,8 @@ static int take_port(struct span *address, int64_t *port, struct fault *f)
 static int parse_address(struct span text, int64_t port, struct sockaddr_storage *out,
                          struct fault *f)
 {
+    if (span_starts(text, UNIX))
+        return fault_set(f, "a Unix socket is unix:PATH, without a scheme and without TLS");
     if (take_port(&text, &port, f) != 0)
         return -1;
     if (text.len >= 2 && text.at[0] == '[' && text.at[text.len - 1] == ']')
@@ -75,7 +95,7 @@ static bool is_loopback(const struct sockaddr_storage *a)
     return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
 }
 
-static char *tcp_url(uv_tcp_t *tcp)
+static char *tcp_url(uv_tcp_t *tcp, bool tls)
 {
     struct sockaddr_storage a;
     int len = sizeof(a);
@@ -86,7 +106,7 @@ static char *tcp_url(uv_tcp_t *tcp)
     bool v6 = a.ss_family == AF_INET6;
     in_port_t port =
         v6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port;
-    buf_printf(&url, v6 ? "http://[%s]:%d" : "http://%s:%d", host, ntohs(port));
+    buf_printf(&url, v6 ? "%s[%s]:%d" : "%s%s:%d", tls ? HTTPS : HTTP, host, ntohs(port));
     return url.at;
 }
 
@@ -95,6 +115,18 @@ static char *tcp_url(uv_tcp_t *tcp)
 static void discard(uv_handle_t *handle)
 {
     free(handle);
+}
+
+static void let_come(struct port *p, uv_stream_t *client)
+{
+    struct visitor v = {.stream = client, .tls = p->tls};
+    int len = sizeof(v.end);
+    if (!p->unix_socket) {
+        uv_tcp_nodelay((uv_tcp_t *)client, 1);
+        uv_tcp_getpeername((uv_tcp_t *)client, &v.end.any, &len);
+    }
+    if (visitor_enter(p->listener->gateway, &v))
+        secure_take(p->listener->secures, &v);
 }
 
 static void on_connection(uv_stream_t *server, int status)
@@ -115,9 +147,7 @@ static void on_connection(uv_stream_t *server, int status)
         uv_close((uv_handle_t *)client, discard);
         return;
     }
-    if (!p->unix_socket)
-        uv_tcp_nodelay((uv_tcp_t *)client, 1);
-    http_take(p->listener->https, client);
+    let_come(p, client);
 }
 
 /* --- binding ------------------------------------------------------------------------------ */
@@ -228,17 +258,17 @@ static void port_closed(uv_handle_t *handle)
 
 static struct port *open_port(struct listener *l, const char *text, struct fault *f)
 {
-    static const char scheme[] = "unix:";
     struct port *p = mem_zero(sizeof(*p));
     p->listener = l;
-    p->unix_socket = strncmp(text, scheme, strlen(scheme)) == 0;
+    p->tls = listen_is_secure(text);
+    p->unix_socket = strncmp(text, UNIX, strlen(UNIX)) == 0;
     if (p->unix_socket)
         uv_pipe_init(l->gateway->loop, &p->u.pipe, 0);
     else
         uv_tcp_init(l->gateway->loop, &p->u.tcp);
     p->u.handle.data = p;
-    int failed =
-        p->unix_socket ? bind_unix(p, text + strlen(scheme), f) : bind_tcp(p, span_of(text), f);
+    int failed = p->unix_socket ? bind_unix(p, text + strlen(UNIX), f)
+                                : bind_tcp(p, without_scheme(text), f);
     int error = failed ? 0 : uv_listen(&p->u.stream, BACKLOG, on_connection);
     if (error)
         failed = fault_set(f, "%s", uv_strerror(error));
@@ -247,7 +277,7 @@ static struct port *open_port(struct listener *l, const char *text, struct fault
         uv_close(&p->u.handle, port_closed);
         return NULL;
     }
-    p->url = p->unix_socket ? mem_text(text) : tcp_url(&p->u.tcp);
+    p->url = p->unix_socket ? mem_text(text) : tcp_url(&p->u.tcp, p->tls);
     return p;
 }
 
@@ -268,17 +298,18 @@ int listen_reserve(const struct settings *set, const char *address, struct buf *
                    struct fault *f)
 {
     struct sockaddr_storage a = {0};
-    if (strncmp(address, "unix:", 5) == 0) {
+    if (strncmp(address, UNIX, strlen(UNIX)) == 0) {
         fault_set(f, "--listen %s: several processes cannot share a Unix socket", address);
         return -1;
     }
-    if (parse_address(span_of(address), set->port, &a, f) != 0)
+    if (parse_address(without_scheme(address), set->port, &a, f) != 0)
         return fault_at(f, "--listen %s", address);
     int on = 1, fd = open_shared(a.ss_family);
     socklen_t len =
         a.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (fd >= 0 && bind(fd, (struct sockaddr *)&a, len) == 0) {
+        buf_text(out, listen_is_secure(address) ? HTTPS : "");
         write_address(fd, out);
         return fd;
     }
@@ -288,11 +319,11 @@ int listen_reserve(const struct settings *set, const char *address, struct buf *
     return -1;
 }
 
-struct listener *listen_open(struct gateway *g, struct https *https, struct fault *f)
+struct listener *listen_open(struct gateway *g, struct secures *secures, struct fault *f)
 {
     struct listener *l = mem_zero(sizeof(*l));
     l->gateway = g;
-    l->https = https;
+    l->secures = secures;
     for (size_t i = 0; i < g->settings.listen.count; i++) {
         struct port *p = open_port(l, g->settings.listen.at[i], f);
         if (!p) {
@@ -339,8 +370,7 @@ static void take_in(struct port *p, int fd)
         uv_close((uv_handle_t *)client, discard);
         return;
     }
-    uv_tcp_nodelay(client, 1);
-    http_take(p->listener->https, (uv_stream_t *)client);
+    let_come(p, (uv_stream_t *)client);
 }
 
 /* Closing would end the connections of those who wait to be let in. */

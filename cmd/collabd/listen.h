@@ -3,12 +3,15 @@
 #define LISTEN_H
 
 #include "gateway.h"
-#include "http.h"
+#include "secure.h"
 
 /* Listens at every address of the settings; connections are accepted as the loop runs. NULL with
  * a fault that names the address. Without keys it refuses what is not loopback. */
 struct listener;
-struct listener *listen_open(struct gateway *g, struct https *https, struct fault *f);
+struct listener *listen_open(struct gateway *g, struct secures *secures, struct fault *f);
+
+/* Whether an address of the settings asks for TLS. */
+bool listen_is_secure(const char *address);
 
 /* Takes a port for processes that will share it: binds a socket to an address of the settings that
  * gets no connection, and appends the address, with its port. Returns the socket, or -1 with a

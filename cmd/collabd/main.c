@@ -48,6 +48,7 @@ struct collabd {
     struct socketio *socketio;
     struct engines *engines;
     struct https *https;
+    struct secures *secures;
     struct web_route routes[4];
     struct drain drain;
     uv_prepare_t before_block;
@@ -278,9 +279,11 @@ static void set_up_stages(struct collabd *d)
     d->engines = engines_new(g, &socketio_user, d->socketio);
     set_up_routes(d);
     d->https = https_new(g, d->websockets, d->routes);
+    d->secures = secures_new(g, d->https);
     d->drain = (struct drain){
         .gateway = g,
-        .listener = listen_open(g, d->https, &f),
+        .listener = listen_open(g, d->secures, &f),
+        .secures = d->secures,
         .https = d->https,
         .engines = d->engines,
         .done = drained,
@@ -314,6 +317,7 @@ static void take_down(struct collabd *d)
     https_end_all(d->https);
     websockets_close(d->websockets);
     uv_run(&d->loop, UV_RUN_NOWAIT);
+    secures_end_all(d->secures);
     engines_free(d->engines);
     socketio_free(d->socketio);
     throttle_free(g->throttle);
@@ -332,6 +336,7 @@ static void take_down(struct collabd *d)
     close_handle((uv_handle_t *)&d->hangup);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     websockets_free(d->websockets);
+    secures_free(d->secures);
     https_free(d->https);
     presence_free(g->presence);
     tidings_free(g->tidings);
@@ -346,6 +351,7 @@ static void take_down(struct collabd *d)
     accounts_fini(&g->accounts);
     networks_fini(&g->trusted_proxies);
     keyring_free(g->keys);
+    tls_identity_free(g->identity);
     catalog_unref(g->catalog);
     redis_address_fini(&d->redis);
     opt_free(&settings_program, &g->settings);
@@ -359,6 +365,7 @@ static int check_passed(struct gateway *g)
            g->catalog->digest, g->catalog->room_count, g->catalog->event_count,
            g->catalog->message_count);
     catalog_unref(g->catalog);
+    tls_identity_free(g->identity);
     opt_free(&settings_program, &g->settings);
     return STATUS_OK;
 }
@@ -370,6 +377,7 @@ static int supervise(struct gateway *g, int argc, char **argv)
     if (workers_run(&g->settings, argc, argv, &status, &f) != 0)
         fail(status, &f);
     keyring_free(g->keys);
+    tls_identity_free(g->identity);
     networks_fini(&g->trusted_proxies);
     catalog_unref(g->catalog);
     opt_free(&settings_program, &g->settings);
@@ -391,7 +399,8 @@ int main(int argc, char **argv)
     limits_settle(&d.gateway.limits, set, d.gateway.catalog);
     d.gateway.connections_room = d.gateway.limits.connections;
     if (networks_parse(&d.gateway.trusted_proxies, &set->trusted_proxies, &f) != 0 ||
-        neighbours_check(&d.gateway, &f) != 0 || www_check(&d.gateway, &f) != 0)
+        neighbours_check(&d.gateway, &f) != 0 || www_check(&d.gateway, &f) != 0 ||
+        reload_identity(set, &d.gateway.identity, &f) != 0)
         fail(STATUS_USAGE, &f);
     if (set->check)
         return check_passed(&d.gateway);

@@ -1,6 +1,8 @@
 #include "reload.h"
 #include "auth.h"
 #include "catalog_file.h"
+#include "clock.h"
+#include "listen.h"
 #include "log.h"
 #include "workers.h"
 
@@ -17,12 +19,41 @@ struct catalog *reload_catalog(const struct settings *set, struct fault *f)
     return c;
 }
 
+static bool wants_tls(const struct settings *set)
+{
+    for (size_t i = 0; i < set->listen.count; i++)
+        if (listen_is_secure(set->listen.at[i]))
+            return true;
+    return false;
+}
+
+int reload_identity(const struct settings *set, struct tls_identity **out, struct fault *f)
+{
+    bool wanted = wants_tls(set);
+    *out = NULL;
+    if (!set->tls_cert != !set->tls_key)
+        return fault_set(f, "--tls-cert and --tls-key: one is not enough");
+    if (wanted && !set->tls_cert)
+        return fault_set(f, "--listen https://: only with --tls-cert and --tls-key");
+    if (!wanted && set->tls_cert)
+        return fault_set(f, "--tls-cert: TLS is spoken nowhere: --listen https://ADDRESS");
+    if (!wanted)
+        return 0;
+    *out = tls_identity_load(set->tls_cert, set->tls_key, f);
+    if (!*out)
+        return fault_at(f, "TLS");
+    if (tls_identity_expires_s(*out) * 1000 < clock_wall_ms())
+        log_warning("%s: the certificate has expired", set->tls_cert);
+    return 0;
+}
+
 /* What belongs together. */
 struct fresh {
     struct settings settings;
     struct networks proxies;
     struct catalog *catalog;
     struct keyring *keys; /* NULL: those of before */
+    struct tls_identity *identity;
 };
 
 static void fresh_fini(struct fresh *n)
@@ -30,6 +61,7 @@ static void fresh_fini(struct fresh *n)
     networks_fini(&n->proxies);
     catalog_unref(n->catalog);
     keyring_free(n->keys);
+    tls_identity_free(n->identity);
     opt_free(&settings_program, &n->settings);
 }
 
@@ -43,7 +75,7 @@ static int read_all(struct fresh *n, const struct gateway *g, int argc, char **a
     if (networks_parse(&n->proxies, &n->settings.trusted_proxies, f) != 0)
         return -1;
     n->catalog = reload_catalog(&n->settings, f);
-    if (!n->catalog)
+    if (!n->catalog || reload_identity(&n->settings, &n->identity, f) != 0)
         return -1;
     if (auth_is_development(g))
         return 0;
@@ -54,11 +86,13 @@ static int read_all(struct fresh *n, const struct gateway *g, int argc, char **a
 /* What was in force is in n after that. */
 static void put_in_force(struct fresh *n, struct gateway *g)
 {
-    struct fresh before = {g->settings, g->trusted_proxies, g->catalog, n->keys ? g->keys : NULL};
+    struct fresh before = {g->settings, g->trusted_proxies, g->catalog, n->keys ? g->keys : NULL,
+                           g->identity};
     g->settings = n->settings;
     g->trusted_proxies = n->proxies;
     g->catalog = n->catalog;
     g->keys = n->keys ? n->keys : g->keys;
+    g->identity = n->identity;
     *n = before;
 }
 

@@ -6,8 +6,8 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, KIB = 1024, MIB = 1024 * KIB };
 
 static const struct opt rows[] = {
     {'l', "listen", "ADDR:PORT", OPT_LIST, FIELD(listen), "127.0.0.1", 0, 0, "COLLAB_LISTEN",
-     "where to listen: an address with or without a port, [::1]:4000, or unix:PATH; may be "
-     "repeated"},
+     "where to listen: an address with or without a port, [::1]:4000, https://0.0.0.0:443 with "
+     "TLS, or unix:PATH; may be repeated"},
     {'p', "port", "PORT", OPT_INT, FIELD(port), "4000", 0, 65535, "COLLAB_PORT",
      "the port of addresses that name none; 0 takes a free one"},
     {'r', "redis", "URL", OPT_TEXT, FIELD(redis), NULL, 0, 0, "COLLAB_REDIS",
@@ -29,6 +29,10 @@ static const struct opt rows[] = {
     {'k', "key-file", "PATH", OPT_LIST, FIELD(key_files), NULL, 0, 0, "COLLAB_KEY_FILE",
      "a key that tokens are checked with, or a directory of keys by kid; may be repeated; "
      "without it collabd makes a key, prints a token, and listens on loopback only"},
+    {0, "tls-cert", "FILE", OPT_TEXT, FIELD(tls_cert), NULL, 0, 0, "COLLAB_TLS_CERT",
+     "the certificate that is shown where TLS is spoken, and those between it and the root"},
+    {0, "tls-key", "FILE", OPT_TEXT, FIELD(tls_key), NULL, 0, 0, "COLLAB_TLS_KEY",
+     "its key, which nobody else may read"},
     {0, "audience", "TEXT", OPT_TEXT, FIELD(audience), NULL, 0, 0, "COLLAB_AUDIENCE",
      "the aud that tokens must carry"},
     {0, "issuer", "TEXT", OPT_TEXT, FIELD(issuer), NULL, 0, 0, "COLLAB_ISSUER",

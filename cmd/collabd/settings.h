@@ -9,7 +9,7 @@
 
 struct settings {
     /* where */
-    struct opt_list listen; /* ADDR:PORT, [ADDR]:PORT or unix:PATH */
+    struct opt_list listen; /* ADDR:PORT, [ADDR]:PORT, both after https:// perhaps, or unix:PATH */
     int64_t port;           /* of addresses that name none */
     char *redis;            /* URL; NULL: the embedded default */
     char *socketio_redis;   /* prefix of the channels of other servers; NULL: there are none */
@@ -21,6 +21,8 @@ struct settings {
     bool check;              /* the settings and the catalog, and nothing else */
     /* who */
     struct opt_list key_files;
+    char *tls_cert; /* file; NULL: TLS is spoken nowhere */
+    char *tls_key;
     char *audience;
     char *issuer;
     int64_t leeway_ms;

@@ -18,16 +18,20 @@
 // ANSWER is what comes back, in order: statuses ("400"), texts ("error:bad_message", else the
 // message's type), "pong", "close:CODE", which it answers; "200 x pong" is so many of them; and "end" when the gateway ended the connection. With
 // "served" it did what it should: a ping is answered.
+//
+// With $TLS_PORT the cases are played by TLS, at that port.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { get } from "node:http";
 import net from "node:net";
+import tls from "node:tls";
 import WebSocket from "ws";
 
 const [address, token, ...files] = process.argv.slice(2);
 const [, host, port] = /^(.*):(\d+)$/.exec(address);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const MORE_BYTES = Number(process.env.MORE_BYTES ?? 4 << 20);
+const TLS_PORT = Number(process.env.TLS_PORT ?? 0);
 const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 20000);
 
 // --- what a peer sends ---
@@ -80,7 +84,8 @@ class Peer {
   #woken = () => {};
 
   constructor() {
-    this.socket = net.connect({ host, port: Number(port), allowHalfOpen: true });
+    const peer = { host, port: TLS_PORT || Number(port), allowHalfOpen: true };
+    this.socket = TLS_PORT ? tls.connect(peer) : net.connect(peer);
     this.socket.on("data", (bytes) => this.#take(bytes));
     this.socket.on("end", () => this.#note("end"));
     this.socket.on("error", () => this.#note("end"));

@@ -37,7 +37,10 @@ static int connect_client(void)
     assert(failed == 0);
     uv_pipe_init(offline.gateway.loop, pipe, 0);
     uv_pipe_open(pipe, ends[0]);
-    http_take(https, (uv_stream_t *)pipe);
+    struct visitor v = {.stream = (uv_stream_t *)pipe};
+    bool entered = visitor_enter(&offline.gateway, &v);
+    assert(entered);
+    http_take(https, &v);
     return ends[1];
 }
 

@@ -1,4 +1,5 @@
 #include "key.h"
+#include "secret.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <openssl/ec.h>
@@ -135,7 +136,7 @@ static void open_files(void)
     put_text("a", 0644, SECRET);
     put_text("b", 0620, SECRET);
     put_text("big", 0600, "");
-    assert_int_equal(truncate("big", KEY_FILE_BYTES_MAX + 1), 0);
+    assert_int_equal(truncate("big", SECRET_FILE_BYTES_MAX + 1), 0);
     assert_int_equal(mkfifo("fifo", 0600), 0);
     refused("a", "a: mode 0644 lets others read it: chmod 600 a");
     refused("b", "b: mode 0620 lets others change it: chmod 600 b");
