@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "notice.h"
 #include "store_member.h"
+#include "terms.h"
 #include "tool.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -156,18 +157,24 @@ static void on_change(void *arg, enum store_result result, enum store_member_cha
 }
 
 /* The catalog's events for what may come of the change. */
+struct tale {
+    struct notice notice;
+    struct terms terms;
+};
 struct telling {
-    struct notice added, changed, removed;
+    struct tale added, changed, removed;
     struct buf user, role;
 };
 
-static const struct event *tell(struct notice *n, const struct catalog_event *e,
-                                const struct notice_fields *fields, struct fault *f, bool *failed)
+static struct store_member_event tell(struct tale *t, const struct catalog_event *e,
+                                      const struct notice_fields *fields, struct fault *f,
+                                      bool *failed)
 {
     if (e == NULL || *failed)
-        return NULL;
-    *failed = notice_make(n, member.catalog, e, fields, NULL, 0, f) != 0;
-    return &n->event;
+        return (struct store_member_event){NULL, NULL};
+    *failed = notice_make(&t->notice, member.catalog, e, fields, NULL, 0, f) != 0 ||
+              terms_find(&t->terms, member.catalog, &t->notice.event, f) != 0;
+    return (struct store_member_event){&t->notice.event, &t->terms.store};
 }
 
 static int prepare(struct telling *t, struct store_member *m, struct fault *f)
@@ -194,9 +201,9 @@ static int prepare(struct telling *t, struct store_member *m, struct fault *f)
 
 static void telling_fini(struct telling *t)
 {
-    notice_fini(&t->added);
-    notice_fini(&t->changed);
-    notice_fini(&t->removed);
+    notice_fini(&t->added.notice);
+    notice_fini(&t->changed.notice);
+    notice_fini(&t->removed.notice);
     buf_fini(&t->user);
     buf_fini(&t->role);
 }

@@ -94,6 +94,8 @@ void store_word_key(struct store_words *w, const char *prefix, struct span about
  */
 void store_word_channel(struct store *s, struct store_words *w, struct span about,
                         const char *prefix, struct span rest);
+/* The two names that appending to a room's history takes. */
+void store_word_history(struct store_words *w, struct span room);
 struct span store_word_at(const struct store_words *w, int i);
 
 enum store_script {

@@ -135,7 +135,7 @@ static void add_copy(struct store_words *w, const struct event *e, int room, boo
     buf_fini(&text);
 }
 
-static void add_room_keys(struct store_words *w, struct span room)
+void store_word_history(struct store_words *w, struct span room)
 {
     store_word_key(w, HISTORY_KEY, room);
     buf_printf(&w->text, EPOCH_KEY "{%.*s}:", (int)room.len, room.at);
@@ -149,7 +149,7 @@ static void send_plain(struct store *s, const struct event *e, const struct stor
     struct store_words w = {.count = 0};
 
     store_word_number(&w, 2);
-    add_room_keys(&w, e->rooms[room]);
+    store_word_history(&w, e->rooms[room]);
     add_copy(&w, e, room, false);
     store_word_number(&w, t->rooms[room].length);
     store_word_number(&w, t->rooms[room].age_ms);
@@ -185,7 +185,7 @@ static void add_keys(struct store_words *w, const struct event *e, const struct 
         store_word_key(w, ENTITY_KEY, t->entity);
     for (int i = first; i < first + count; i++)
         if (t->rooms[i].length > 0)
-            add_room_keys(w, e->rooms[i]);
+            store_word_history(w, e->rooms[i]);
 }
 
 static void add_terms(struct store_words *w, const struct store_terms *t, int64_t ttl_ms)

@@ -1,6 +1,8 @@
 #include "store_member.h"
+#include "clock.h"
 #include "json.h"
 #include "mem.h"
+#include "slot.h"
 #include "store_base.h"
 #include <stdlib.h>
 
@@ -46,28 +48,77 @@ static void add_order(struct store_words *w, const struct store_member *m, const
     store_word_end(w);
 }
 
-static void add_copies(struct store *s, struct store_words *w, const struct store_member *m,
-                       const struct event *e)
+static int copies_of(const struct store_member_event *told)
 {
-    for (int i = 0; e != NULL && i < e->room_count; i++) {
-        struct event copy = *e;
-        copy.room = e->rooms[i];
-        store_word_channel(s, w, m->room, ROOM_CHANNEL, copy.room);
-        event_format(&copy, &w->text);
-        store_word_end(w);
+    return told->event != NULL ? told->event->room_count : 0;
+}
+
+/* Whether the script can keep a copy: its history is where the members are. */
+static bool is_kept(const struct store *s, const struct store_member *m,
+                    const struct store_member_event *told, int copy)
+{
+    struct span room = told->event->rooms[copy];
+
+    return told->terms->rooms[copy].length > 0 &&
+           (!redis_is_cluster(s->redis) || slot_of(room) == slot_of(m->room));
+}
+
+static int add_histories(const struct store *s, struct store_words *w, const struct store_member *m,
+                         const struct store_member_event *told)
+{
+    int kept = 0;
+
+    for (int i = 0; i < copies_of(told); i++) {
+        if (!is_kept(s, m, told, i))
+            continue;
+        kept++;
+        if (w != NULL)
+            store_word_history(w, told->event->rooms[i]);
+    }
+    return kept;
+}
+
+/* Without its brace: the script puts one before it, or that and an id. */
+static void add_text(struct store_words *w, const struct event *e, struct span room)
+{
+    struct buf text = {0};
+    struct event copy = *e;
+
+    copy.id = (struct span){0};
+    copy.room = room;
+    event_format(&copy, &text);
+    store_word(w, (struct span){text.at + 1, text.len - 1});
+    buf_fini(&text);
+}
+
+static void add_copies(struct store *s, struct store_words *w, const struct store_member *m,
+                       const struct store_member_event *told)
+{
+    for (int i = 0; i < copies_of(told); i++) {
+        struct span room = told->event->rooms[i];
+        store_word_channel(s, w, m->room, ROOM_CHANNEL, room);
+        add_text(w, told->event, room);
+        store_word_number(w, is_kept(s, m, told, i) ? told->terms->rooms[i].length : 0);
+        store_word_number(w, told->terms->rooms[i].age_ms);
     }
 }
 
 static void run_script(struct store *s, const struct store_member *m, struct change *change)
 {
     static const char *const words[] = {"add", "role", "remove"};
-    const struct event *const events[] = {m->events.added, m->events.changed, m->events.removed};
+    const struct store_member_event *const told[] = {&m->events.added, &m->events.changed,
+                                                     &m->events.removed};
     struct store_words w = {.count = 0};
+    int histories = 0;
 
-    store_word_number(&w, 3);
+    for (int i = 0; i < 3; i++)
+        histories += add_histories(s, NULL, m, told[i]);
+    store_word_number(&w, 3 + 2 * histories);
     store_word_key(&w, MEMBERS_KEY, m->room);
     store_word_key(&w, SINCE_KEY, m->room);
     store_word_key(&w, HISTORY_KEY, m->room);
+    for (int i = 0; i < 3; i++)
+        add_histories(s, &w, m, told[i]);
     store_word(&w, span_of(words[m->op]));
     store_word(&w, m->user);
     store_word(&w, m->role);
@@ -76,9 +127,10 @@ static void run_script(struct store *s, const struct store_member *m, struct cha
     add_order(&w, m, "member");
     add_order(&w, m, "added");
     for (int i = 0; i < 3; i++)
-        store_word_number(&w, events[i] != NULL ? events[i]->room_count : 0);
+        store_word_number(&w, copies_of(told[i]));
+    store_word_number(&w, clock_wall_ms());
     for (int i = 0; i < 3; i++)
-        add_copies(s, &w, m, events[i]);
+        add_copies(s, &w, m, told[i]);
     store_script(s, SCRIPT_MEMBER, on_change, change, &w);
 }
 

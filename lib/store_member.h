@@ -24,9 +24,14 @@ enum store_member_change {
     STORE_MEMBER_SAME,
 };
 
-/* What is told when it comes to that; each may be NULL. */
+/* What is told when it comes to that, and how it is kept: no version is counted by it. On a cluster
+ * it is kept in the room itself, and only told in rooms of other slots. event NULL: nothing is. */
+struct store_member_event {
+    const struct event *event;
+    const struct store_terms *terms;
+};
 struct store_member_events {
-    const struct event *added, *changed, *removed;
+    struct store_member_event added, changed, removed;
 };
 
 /* Changes one member, tells the event, and tells every gateway when a right may have gone: all of

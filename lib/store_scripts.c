@@ -32,8 +32,16 @@ __asm__(".pushsection .rodata\n"
         ".ascii \"end\\n\"\n"
         ".incbin \"lib/publish.lua\"\n"
         ".byte 0\n"
+        "store_script_member:\n"
+        ".incbin \"lib/tell.lua\"\n"
+        ".ascii \"local function append(history, epochs, text, length, age, now, channel)\\n\"\n"
+        ".incbin \"lib/append.lua\"\n"
+        ".ascii \"end\\nlocal function run()\\n\"\n"
+        ".incbin \"lib/member.lua\"\n"
+        ".ascii \"end\\n\"\n"
+        ".incbin \"lib/leave.lua\"\n"
+        ".byte 0\n"
         /* clang-format off */
-        SCRIPT("member")
         SCRIPT("present")
         SCRIPT("count")
         SCRIPT("user")

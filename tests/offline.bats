@@ -360,3 +360,31 @@ acknowledge_first() # NAME
     acknowledge "$1" user:ann "${epoch%-*}-0"
     wait_until stands_at phone user:ann "${epoch%-*}-0"
 }
+
+@test "todo: who was made a member while away hears of it, and of what came then" {
+    export COLLAB_CATALOG=$BATS_TEST_DIRNAME/../examples/todo/catalog.json
+    start_collabd
+    collab-emit -t TASK_CREATED -d '{"workspaceId":"w1","taskId":"t1"}'
+    collab-member -q add workspace:w1 bob
+    collab-emit -t TASK_CREATED -d '{"workspaceId":"w1","taskId":"t2"}'
+    tell bob connect "ws://$GATEWAY/api/v1/ws"
+    hear bob 'open'
+    say bob '{"type":"AUTHENTICATE","data":{"token":"'"$(token '{"sub":"bob"}')"'"}}'
+    next_line bob
+    [[ $line == *'"type":"CONNECT"'* ]]
+    wait_until has_heard bob 5 # one of them is of its own presence
+    sed -n 's/^{"offline":true,.*"type":"\([A-Z_]*\)","room":"\([a-z0-9:]*\)".*/\1 \2/p' \
+        "$BATS_TEST_TMPDIR/bob.heard" >"$BATS_TEST_TMPDIR/waited"
+    diff "$BATS_TEST_TMPDIR/waited" - <<END
+WORKSPACE_MEMBER_ADDED workspace:w1
+TASK_CREATED workspace:w1
+END
+    # One who is there hears of it once, and is in the workspace from then on.
+    heard[bob]=5
+    collab-member -q add workspace:w2 bob
+    collab-emit -t TASK_CREATED -d '{"workspaceId":"w2","taskId":"t3"}'
+    next_line bob
+    [[ $line == *'"type":"WORKSPACE_MEMBER_ADDED","room":"user:bob"'* ]]
+    next_line bob
+    [[ $line == *'"type":"TASK_CREATED","room":"workspace:w2"'* ]]
+}

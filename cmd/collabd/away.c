@@ -452,8 +452,12 @@ void away_begin(struct session *s)
 
 void away_go_on(struct session *s)
 {
-    if (s->away && s->away->has_begun)
-        begin_next(s->away);
+    struct away *a = s->away;
+    if (!a || !a->has_begun)
+        return;
+    if (a->next)
+        a->next->request.late = true;
+    begin_next(a);
 }
 
 void away_end(struct session *s)

@@ -138,6 +138,15 @@ static bool comes_earlier(const struct resumer *r, const struct event *e)
     return false;
 }
 
+static bool came_elsewhere(const struct resumer *r, const struct event *e)
+{
+    const struct hub *hub = r->session->gateway->hub;
+    for (int i = 0; i < e->room_count; i++)
+        if (!is_resumed(r, e->rooms[i]) && hub_is_in(hub, r->session, e->rooms[i]))
+            return true;
+    return false;
+}
+
 static void note_gap(struct resumer *r, struct span room, struct place before, const char *why)
 {
     if (!r->gap)
@@ -181,7 +190,8 @@ static void hand_entry(struct reader *reader, struct resumer *r, const struct st
     r->at = entry->place;
     r->seen = true;
     struct parcel *parcel = &parcels[r->request->waited];
-    if (!parcel->event || comes_earlier(r, parcel->event))
+    if (!parcel->event || comes_earlier(r, parcel->event) ||
+        (r->request->late && came_elsewhere(r, parcel->event)))
         return;
     parcel_put(parcel, r->session);
     reader->all->gateway->metrics.value[M_WAITED] += r->request->waited;

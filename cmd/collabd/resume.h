@@ -28,6 +28,7 @@ struct resume_request {
     struct resume_point *points;
     size_t count;
     bool waited; /* the events are marked as such */
+    bool late;   /* what went to other rooms that the session is in, it has had there */
 };
 
 /* How it went. gap: the events that are missing; NULL when none is. */
