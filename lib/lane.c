@@ -259,6 +259,11 @@ void lanes_drop(struct lanes *l)
     }
 }
 
+bool lanes_are_busy(const struct lanes *l, unsigned slot, bool is_subscription)
+{
+    return l->flying[slot * 2 + is_subscription] > 0;
+}
+
 size_t lanes_backlog(const struct lanes *l)
 {
     return l->backlog;

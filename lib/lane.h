@@ -45,6 +45,9 @@ void lanes_command(struct lanes *l, unsigned slot, bool is_subscription, reply_f
 /* r as in rconn.h, where f is the argument. */
 void lanes_answer(struct flight *f, const struct reply *r);
 
+/* Whether any of the slot is on its way. */
+bool lanes_are_busy(const struct lanes *l, unsigned slot, bool is_subscription);
+
 /* Tries again to send what could not be sent. */
 void lanes_retry(struct lanes *l);
 

@@ -452,6 +452,20 @@ void rconn_subscription(struct rconn *c, reply_fn *fn, void *arg, int argc, cons
     enqueue(c, w, argc, argv);
 }
 
+/* How many answers the first of the two has is not known before; none of them looks like the
+ * second's. */
+void rconn_leave_shard(struct rconn *c, reply_fn *fn, void *arg)
+{
+    static const struct span all = {"SUNSUBSCRIBE", 12}, ping = {"PING", 4};
+
+    c->subscribes = true;
+    if (!c->stopped)
+        encode(&c->out, 1, &all);
+    enqueue(c, (struct waiting){.fn = fn, .arg = arg, .verb = VERB_NONE}, 1, &ping);
+    if (!c->stopped && c->connected)
+        uv_idle_start(&c->queued, on_queued);
+}
+
 size_t rconn_backlog(const struct rconn *c)
 {
     return c->waiting.bytes;

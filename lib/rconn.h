@@ -54,6 +54,9 @@ void rconn_command(struct rconn *c, reply_fn *fn, void *arg, int argc, const str
 void rconn_subscription(struct rconn *c, reply_fn *fn, void *arg, int argc,
                         const struct span *argv);
 
+/* Ends all sharded subscriptions, with a push for each; then fn gets the reply of a PING. */
+void rconn_leave_shard(struct rconn *c, reply_fn *fn, void *arg);
+
 /* Bytes of all commands that were queued and are not yet answered. */
 size_t rconn_backlog(const struct rconn *c);
 

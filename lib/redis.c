@@ -23,6 +23,7 @@ struct member {
     struct shard *shard;
     bool serves;   /* some slot; or all, as there are none */
     bool is_plain; /* it carries subscriptions that belong to no slot */
+    bool is_left;  /* since it serves nothing, its sharded subscriptions have ended */
 };
 
 struct redis {
@@ -104,6 +105,7 @@ static bool is_member(const struct redis *r, const void *who)
 /* --- up and down -------------------------------------------------------------------------- */
 
 static void on_retry(uv_timer_t *handle);
+static void seek(struct redis *r);
 
 /* Who was up for long enough starts at the shortest delay again: a server that takes us on and
  * drops us at once is not asked ten times a second. */
@@ -188,12 +190,22 @@ static void on_ready(void *ctx)
     }
 }
 
+/* What a server unsubscribes unasked has moved. */
 static void on_push(void *ctx, const struct reply *reply)
 {
     struct member *m = ctx;
+    struct redis *r = m->redis;
+    struct span channel = reply_text(reply_at(reply, 1));
 
-    if (m->redis->up)
-        m->redis->hooks->push(m->redis->ctx, reply);
+    if (!r->up)
+        return;
+    if (r->owners != NULL && span_is(reply_text(reply_at(reply, 0)), "sunsubscribe")) {
+        if (channel.len == 0)
+            return;
+        if (r->seek == NULL && !m->is_left && !lanes_are_busy(r->lanes, slot_of(channel), true))
+            seek(r);
+    }
+    r->hooks->push(r->ctx, reply);
 }
 
 static void on_closed(void *ctx, const char *why)
@@ -218,18 +230,41 @@ static const struct shard_hooks shard_hooks = {
 
 /* --- who serves --------------------------------------------------------------------------- */
 
-static void seek(struct redis *r);
+static void retire(struct redis *r);
+
+static void on_left(void *arg, const struct reply *reply)
+{
+    struct redis *r = arg;
+
+    if (reply != NULL && r->up)
+        retire(r);
+}
+
+static void leave(struct member *m)
+{
+    m->is_left = true;
+    rconn_leave_shard(shard_subscriptions(m->shard), on_left, m->redis);
+}
+
+static bool is_busy(const struct member *m)
+{
+    return shard_is_ready(m->shard) && (rconn_backlog(shard_commands(m->shard)) > 0 ||
+                                        rconn_backlog(shard_subscriptions(m->shard)) > 0);
+}
 
 /* Those who serve nothing any more go when they have answered all. One that carries other
- * subscriptions stays: they are of the whole cluster. */
+ * subscriptions stays: they are of the whole cluster. A replica, which a master may have become,
+ * takes sharded subscriptions too; so they are ended here, for the user to renew. */
 static void retire(struct redis *r)
 {
     struct member *m, *next;
 
     LL_FOREACH_SAFE (r->members, m, next) {
-        bool busy = shard_is_ready(m->shard) && (rconn_backlog(shard_commands(m->shard)) > 0 ||
-                                                 rconn_backlog(shard_subscriptions(m->shard)) > 0);
-        if (!m->serves && !m->is_plain && !busy)
+        if (m->serves)
+            m->is_left = false;
+        else if (shard_is_ready(m->shard) && !m->is_left)
+            leave(m);
+        else if (!m->is_plain && !is_busy(m))
             member_free(r, m);
     }
 }

@@ -1,0 +1,199 @@
+load helpers
+load cluster
+
+# A Redis Cluster of three masters, the first with a replica. Gateways, tools and clients over it do
+# what they do over one server; and while it changes, numbered events get to all, once and in order.
+
+setup()
+{
+    DIR=$BATS_TEST_TMPDIR
+    CATALOG=$BATS_TEST_DIRNAME/../examples/kanban/catalog.json
+    start_cluster 3 1
+    TOKEN=$(token '{"sub":"u1","rooms":["*"],"exp":4102444800}')
+}
+
+teardown()
+{
+    stop_all
+}
+
+start_nodes() # NAME...
+{
+    local name
+    URLS=()
+    for name; do
+        start_node "$name" --node "$name" --probe-interval 500ms --catalog "$CATALOG"
+        URLS+=("ws://$GATEWAY/ws")
+    done
+}
+
+start_followers() # ROOMS
+{
+    start followers node "$BATS_TEST_DIRNAME/clients/follower.mjs" "$TOKEN" 4 "$DIR/told" "$1" \
+        "${URLS[@]}"
+    wait_until all have_joined
+}
+
+all() # FUNCTION ARGUMENT...
+{
+    local n
+    for n in 0 1 2 3; do
+        "$1" "$n" "${@:2}" || return
+    done
+}
+
+have_joined() # N
+{
+    grep -qs '"type":"subscribed"' "$DIR/told.$1"
+}
+
+numbers() # N
+{
+    sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$DIR/told.$1"
+}
+
+has_number() # N NUMBER
+{
+    grep -qs "\"n\":$2}}\$" "$DIR/told.$1"
+}
+
+# To the task of that number modulo 6: their slots are all over the cluster.
+publish() # FIRST LAST
+{
+    local n
+    for ((n = $1; n <= $2; n++)); do
+        printf '{"type":"comment:created","room":"task:t%d",' $((n % 6))
+        printf '"data":{"taskId":"t%d","commentId":"c","n":%d}}\n' $((n % 6)) "$n"
+    done | collab-emit --spool "$DIR/spool" -c "$CATALOG" 2>>"$DIR/emit.err"
+}
+
+# From FIRST to LAST in small pieces, in the background.
+keep_publishing() # FIRST LAST
+{
+    export -f publish
+    export DIR CATALOG
+    start publisher bash -c 'for ((i = $0; i <= $1; i += 5)); do
+        publish $i $((i + 4)) || exit
+        done' "$1" "$2"
+}
+
+# All that was accepted has come, also what had to wait.
+arrived() # LAST
+{
+    finish publisher
+    [ "$status" -eq 0 ]
+    wait_until publish_rest
+    wait_until all has_all "$1"
+}
+
+publish_rest()
+{
+    publish 1 0 && [ ! -e "$DIR/spool/events" ]
+}
+
+has_all() # N LAST
+{
+    [ "$(numbers "$1" | sort -u | wc -l)" -ge "$2" ]
+}
+
+# Nothing lost, nothing twice, and in each room all in order.
+is_complete() # N LAST
+{
+    local room
+    numbers "$1" | sort -n | diff - <(seq "$2") || return
+    for room in 0 1 2 3 4 5; do
+        numbers "$1" | awk -v room=$room '$1 % 6 == room' | sort -nc || return
+    done
+}
+
+no_gap() # N
+{
+    ! grep -E '"type":"gap"|"recovered":false' "$DIR/told.$1"
+}
+
+ROOMS=task:t0,task:t1,task:t2,task:t3,task:t4,task:t5
+
+@test "tools meet, wherever the rooms are" {
+    start tail collab-tail --verbose '*'
+    start one collab-tail --verbose task:t1 task:t2 'project:*'
+    wait_for_line "$(here)/tail.err" 'listening to 1 pattern'
+    wait_for_line "$(here)/one.err" 'listening to 2 rooms and 1 pattern'
+    for room in task:t1 task:t2 task:t3 project:p1 project:p2; do
+        collab-emit --room "$room" --type x --data '"live"'
+        collab-emit --catalog "$CATALOG" --room "$room" --type comment:created \
+            --data '{"taskId":"t1","commentId":"c"}'
+    done
+    collab-emit --room task:t1 --room task:t4 --type both
+    wait_until has_lines tail 11
+    wait_until has_lines one 9
+    [ "$(sort "$(here)/tail.out" | uniq -d | wc -l)" -eq 0 ]
+    run collab-tail --since 1h --exit 'task:*'
+    [ "$(grep -c comment:created <<<"$output")" -eq 3 ]
+}
+
+has_lines() # NAME COUNT
+{
+    [ "$(wc -l <"$(here)/$1.out")" -eq "$2" ]
+}
+
+@test "gateways know each other, who is there, and who may be" {
+    start_nodes one two
+    start_client ann one '{"sub":"ann","rooms":["*"],"publish":["*"]}'
+    start_client bob two '{"sub":"bob","rooms":["*"],"publish":["*"]}'
+    for NAME in ann bob; do
+        tell $NAME '{"type":"subscribe","data":["project:p1","task:t1"]}'
+        hears $NAME '"type":"subscribed"'
+    done
+    wait_until who_is ann bob
+    run collab-stats
+    [[ "$output" == *one*two* ]]
+    collab-member add project:p9 ann
+    run collab-member list project:p9
+    [[ "$output" == *ann* ]]
+    run collab-kick --user bob
+    [ "$status" -eq 0 ]
+    wait_until who_is ann
+    stop one
+    wait_until who_is
+}
+
+who_is() # USER...
+{
+    [ "$(collab-who project:p1 | awk '{ print $1 }' | xargs)" = "$*" ]
+}
+
+@test "a master hands over to its replica while events flow" {
+    start_nodes one two
+    start_followers "$ROOMS"
+    keep_publishing 1 600
+    wait_until all has_all 100
+    server 4 cluster failover >/dev/null
+    wait_until is_master 4
+    arrived 600
+    all is_complete 600
+}
+
+@test "slots move while events flow" {
+    start_nodes one two
+    start_followers "$ROOMS"
+    keep_publishing 1 600
+    wait_until all has_all 100
+    for room in task:t0 task:t1 task:t2; do
+        from=$(server_of $room)
+        move_slot $room "$from" $((from % 3 + 1))
+    done
+    arrived 600
+    all is_complete 600
+    all no_gap
+}
+
+@test "a master is killed while events flow" {
+    start_nodes one two
+    start_followers "$ROOMS"
+    keep_publishing 1 600
+    wait_until all has_all 100
+    stop server-1 KILL
+    wait_until is_master 4
+    arrived 600
+    all is_complete 600
+}
