@@ -35,7 +35,7 @@ check() # NAME [URL]...
     shift
     [ $# -gt 0 ] || read -ra urls <<<"$URLS"
     timeout 90 node "$CLIENTS/neighbours.js" "$name" "$REDIS_SOCKET" \
-        "$(token '{"sub":"ann",'"$EVERYTHING"'}')" "${@:-${urls[@]}}"
+        "$(token '{"sub":"ann",'"${GRANTS:-$EVERYTHING}"'}')" "${@:-${urls[@]}}"
 }
 
 @test "an emitter reaches rooms, all but some, everybody and one connection" {
@@ -74,6 +74,25 @@ check() # NAME [URL]...
     check oldRequests
 }
 
+@test "a gateway that was killed keeps nobody waiting" {
+    start_redis
+    start_node c --socketio-redis socket.io
+    urls=("http://$GATEWAY")
+    start_node d --socketio-redis socket.io
+    VICTIM=$(pid_of d) check killed "${urls[0]}" "http://$GATEWAY"
+}
+
+@test "a namespace that a new catalog brings is one of theirs from then on" {
+    local file=$BATS_TEST_TMPDIR/catalog.json
+    cp "$COLLAB_CATALOG" "$file"
+    start_redis
+    start_node c --socketio-redis socket.io --catalog "$file"
+    sed -i 's,"/admin"],"/admin"\,"/new"],' "$file"
+    kill -HUP "$(pid_of c)"
+    wait_for_line "$BATS_TEST_TMPDIR/c.err" 'SIGHUP: catalog'
+    check reloaded "http://$GATEWAY"
+}
+
 @test "acknowledgements of clients come back to the Node server" {
     check questions
 }
@@ -87,7 +106,7 @@ check() # NAME [URL]...
         "socketio":{"namespaces":["/","/admin"]}}' >"$BATS_TEST_TMPDIR/catalog.json"
     start_redis
     start_node c --socketio-redis socket.io --catalog "$BATS_TEST_TMPDIR/catalog.json"
-    check recovery "http://$GATEWAY"
+    GRANTS='"rooms":["room:1"],"publish":["*"]' check recovery "http://$GATEWAY"
 }
 
 # What a Node server's client hears of these lines from collab-emit, and of the end.

@@ -413,8 +413,9 @@ struct errands *errands_new(struct gateway *g, struct span prefix)
 
 void errands_free(struct errands *all)
 {
-    while (all->broadcasts)
-        broadcast_free(all->broadcasts);
+    struct broadcast *b, *next;
+    HASH_ITER (hh, all->broadcasts, b, next)
+        broadcast_free(b);
     free((void *)all->prefix.at);
     free(all);
 }

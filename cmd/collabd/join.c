@@ -5,6 +5,7 @@
 #include "expiry.h"
 #include "follow.h"
 #include "hub.h"
+#include "keeper.h"
 #include "mem.h"
 #include "presence.h"
 #include "reply.h"
@@ -58,6 +59,7 @@ bool join_place(struct session *s, struct span room)
         return false;
     join_enter(s, room);
     hub_seat(g->hub, s, room)->placed = true;
+    g->keeper->changed(s);
     return is_new;
 }
 

@@ -107,6 +107,21 @@ static void recover_delivering(struct gateway *g, struct span room, struct place
 
 /* --- records ------------------------------------------------------------------------------ */
 
+/* The rooms in which it has no right of its own to be. */
+static void add_placed(const struct session *s, struct buf *out)
+{
+    const char *lead = ",\"placed\":[\"";
+    for (uint32_t i = 0; i < s->seat_count; i++) {
+        if (!s->seats[i].placed)
+            continue;
+        buf_text(out, lead);
+        buf_join(out, hub_seat_room(s, i));
+        buf_char(out, '"');
+        lead = ",\"";
+    }
+    buf_text(out, lead[2] == 'p' ? "" : "]");
+}
+
 static void write_record(const struct recovery *r, struct buf *out)
 {
     const struct session *s = r->session;
@@ -121,7 +136,9 @@ static void write_record(const struct recovery *r, struct buf *out)
         buf_printf(out, "%s\"%.*s\":%" PRIu64, i ? "," : "", (int)room.len, room.at,
                    s->seats[i].since);
     }
-    buf_text(out, "}}");
+    buf_char(out, '}');
+    add_placed(s, out);
+    buf_char(out, '}');
 }
 
 static int64_t lasts_ms(const struct session *s)

@@ -16,6 +16,7 @@ struct entry {
     char *room;
     int64_t since; /* serial number */
     bool kept;
+    bool placed; /* by nobody's right (join.h) */
 };
 
 struct restoring {
@@ -98,8 +99,13 @@ static void enter(struct restoring *r)
     struct span room;
     /* From here on what the client has is told by no offset that it knows. */
     store_session_drop(bus_store(g->bus), span_of(r->pid));
-    for (size_t i = 0; i < r->count; i++)
-        join_enter(r->session, span_of(r->entries[i].room));
+    for (size_t i = 0; i < r->count; i++) {
+        room = span_of(r->entries[i].room);
+        if (r->entries[i].placed)
+            join_place(r->session, room);
+        else
+            join_enter(r->session, room);
+    }
     for (size_t i = 0; i < r->resume.count; i++) {
         room = span_of(r->resume.points[i].room);
         hub_hold(g->hub, r->session, room, true);
@@ -162,7 +168,7 @@ static bool add_entry(struct restoring *r, struct span room, struct span since)
         return false;
     r->entries = mem_resize(r->entries, (r->count + 1) * sizeof(*r->entries));
     r->entries[r->count++] =
-        (struct entry){r, span_text(room), serial, is_kept(gateway_of(r), room)};
+        (struct entry){r, span_text(room), serial, is_kept(gateway_of(r), room), false};
     return true;
 }
 
@@ -171,8 +177,12 @@ static void judge_all(struct restoring *r)
     r->resume.points = mem_alloc((r->count + 1) * sizeof(*r->resume.points));
     r->outstanding = 1;
     for (size_t i = 0; i < r->count; i++) {
+        struct entry *e = &r->entries[i];
         r->outstanding++;
-        admit(r->session, span_of(r->entries[i].room), judged, &r->entries[i]);
+        if (e->placed)
+            judged(e, ADMITTED, NULL);
+        else
+            admit(r->session, span_of(e->room), judged, e);
     }
     all_known(r);
 }
@@ -214,6 +224,16 @@ static bool find_standing(struct restoring *r, struct span record)
     return true;
 }
 
+static void read_placed(struct restoring *r, struct span record)
+{
+    struct span list, room;
+    if (!json_get(record, "placed", &list))
+        return;
+    for (struct json_walk w = json_walk(list); json_next_element(&w, &room);)
+        for (size_t i = 0; i < r->count; i++)
+            r->entries[i].placed |= span_is(json_inside(room), r->entries[i].room);
+}
+
 static bool read_record(struct restoring *r, struct span record)
 {
     struct span sid, rooms, room, since;
@@ -227,6 +247,7 @@ static bool read_record(struct restoring *r, struct span record)
     for (struct json_walk w = json_walk(rooms); json_next_member(&w, &room, &since);)
         if (json_type(since) != JSON_NUMBER || !add_entry(r, json_inside(room), since))
             return false;
+    read_placed(r, record);
     return true;
 }
 

@@ -324,6 +324,28 @@ const checks = {
     heard([b, n]);
   },
 
+  // A server that was killed is not waited for.
+  async killed() {
+    const [one] = await servers();
+    const a = await client("a", urls[0], "room:1");
+    process.kill(Number(process.env.VICTIM), "SIGKILL");
+    await counted(3);
+    const [found] = await one.all.in("room:1").fetchSockets();
+    assert.strictEqual(found.id, a.socket.id);
+    assert.deepStrictEqual(await one.all.timeout(30000).to("room:1").emitWithAck("who"), ["a"]);
+  },
+
+  // A namespace that a new catalog has is listened to from then on.
+  async reloaded() {
+    const b = { name: "b" };
+    await note(b, io(urls[0] + "/new", { auth: { token }, transports: ["websocket"], forceNew: true }));
+    const channel = "socket.io-request#/new#";
+    await until(channel, async () => (await redis.pubSubNumSub(channel))[channel] === 1);
+    emitter.of("/new").emit("new");
+    await settled(emitter.of("/new"), [b]);
+    heard([b], ["new"]);
+  },
+
   // By servers of before 2020.
   async oldRequests() {
     const a = await client("a", urls[0]);
@@ -407,6 +429,17 @@ const checks = {
       assert.strictEqual((await a.socket.emitWithAck("publish", message)).ok, true);
     await until("the last", () => n.log.some(([type]) => type === "last"));
     heard([n], ["kept", 1], ["last", 2]);
+    const back = new Promise((resolve) => a.socket.once("connect", resolve));
+    emitter.in("room:1").socketsJoin("room:2");
+    emitter.to("room:2").emit("two");
+    await until("the event", () => a.log.some(([type]) => type === "two"));
+    a.log.length = 0;
+    a.socket.io.reconnection(true);
+    a.socket.io.engine.close();
+    await back;
+    assert.ok(a.socket.recovered);
+    emitter.to("room:2").emit("two again");
+    await until("the event", () => a.log.some(([type]) => type === "two again"));
   },
 
   // What collab-emit --socketio publishes, till the event `end`: for a Node server's client, printed.

@@ -48,7 +48,8 @@ static struct frame *whole_text(const struct codec *k, const struct catalog *c,
     return frame_join(text);
 }
 
-static const struct codec codec = {.event = whole_text};
+static const struct codec codec = {.nsp = {"/", 1}, .event = whole_text};
+static const struct codec other_codec = {.index = 1, .nsp = {"/x", 2}, .event = whole_text};
 
 static void room_gone(void *ctx, struct span room)
 {
@@ -73,7 +74,7 @@ static void arrive(struct client *c)
 {
     c->link = (struct link){.kind = &keeping};
     link_open(&gateway, &c->link, NULL);
-    c->session = session_new(&gateway, &codec, &c->link);
+    c->session = session_new(&gateway, (c - clients) % 4 ? &codec : &other_codec, &c->link);
 }
 
 static void depart(struct client *c)
@@ -184,6 +185,71 @@ static void deliver(void)
     }
 }
 
+/* Appends a name to a list: of a room, a client or nobody; marks whom it stands for. */
+static void add_name(struct buf *list, bool named[CLIENTS])
+{
+    int r = pick(ROOMS), c = pick(CLIENTS);
+    buf_char(list, list->len > 1 ? ',' : ' ');
+    switch (pick(3)) {
+    case 0:
+        buf_text(list, pick(2) ? "7" : "\"nobody\"");
+        break;
+    case 1:
+        buf_printf(list, "\"%s\"", clients[c].session->id);
+        named[c] = true;
+        break;
+    default:
+        buf_printf(list, "\"%s\"", room_name(r));
+        for (c = 0; c < CLIENTS; c++)
+            named[c] |= model[c][r];
+    }
+}
+
+/* Returns an empty text where there are none. */
+static struct buf random_list(bool named[CLIENTS])
+{
+    struct buf list = {0};
+    for (int n = pick(4); n > 0; n--) {
+        if (!list.len)
+            buf_char(&list, '[');
+        add_name(&list, named);
+    }
+    if (list.len)
+        buf_char(&list, ']');
+    return list;
+}
+
+/* Who is authenticated is so for this alone. */
+static void gather(void)
+{
+    static struct identity somebody;
+    bool in[CLIENTS] = {false}, out[CLIENTS] = {false}, known[CLIENTS];
+    struct buf rooms = random_list(in), except = random_list(out);
+    struct hub_group group = {0};
+    size_t expected = 0;
+    for (int c = 0; c < CLIENTS; c++) {
+        known[c] = pick(4);
+        clients[c].session->who = known[c] ? &somebody : NULL;
+        bool wanted = known[c] && c % 4 && (in[c] || !rooms.len) && !out[c];
+        expected += wanted;
+        in[c] = wanted;
+    }
+    hub_gather(gateway.hub, span_of("/"), buf_span(&rooms), buf_span(&except), &group);
+    assert_int_equal(group.count, expected);
+    for (size_t i = 0; i < group.count; i++) {
+        struct client *c = (struct client *)group.at[i].session->link;
+        assert_true(in[c - clients]);
+        in[c - clients] = false;
+        if (group.at[i].room.len)
+            assert_true(hub_is_in(gateway.hub, c->session, group.at[i].room));
+    }
+    hub_group_fini(&group);
+    for (int c = 0; c < CLIENTS; c++)
+        clients[c].session->who = NULL;
+    buf_fini(&rooms);
+    buf_fini(&except);
+}
+
 static int64_t model_joins(void)
 {
     int64_t n = 0;
@@ -202,6 +268,8 @@ static void test_every_member_gets_an_event_once(void **state)
             join_or_leave();
         else if (what < 63)
             come_back();
+        else if (what < 80)
+            gather();
         else
             deliver();
         assert_int_equal(gateway.metrics.value[M_JOINS], model_joins());
