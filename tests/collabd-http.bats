@@ -176,6 +176,26 @@ CI='{"sub":"ci","publish":["a:*"]}'
         '{"type":"y","room":"a:1","user":"ci","time":"NOW","data":null}'
 }
 
+@test "under an idempotency key each line is posted once, by one user" {
+    start_player
+    start_collabd --node n1
+    enter ann a:1
+    local events key='Idempotency-Key: "k 1"'
+    events=$(printf '{"type":"x","room":"a:1","data":%d}\n' 1 2)
+    [ "$(post "$CI" -H "$key" <<<"$events")" = 200 ]
+    [ "$(jq -c '[.accepted, (.receipts[] | [.line, .again])]' "$ANSWER")" = '[2,[1,null],[2,null]]' ]
+    [ "$(post "$CI" -H 'Idempotency-Key: k 1' <<<"$events")" = 200 ]
+    [ "$(jq -c '[.accepted, (.receipts[] | [.line, .again])]' "$ANSWER")" = '[2,[1,true],[2,true]]' ]
+    [ "$(post '{"sub":"bob","publish":["a:*"]}' -H "$key" <<<"$events")" = 200 ]
+    hear ann '{"type":"x","room":"a:1","user":"ci","time":"NOW","data":1}' \
+        '{"type":"x","room":"a:1","user":"ci","time":"NOW","data":2}' \
+        '{"type":"x","room":"a:1","user":"bob","time":"NOW","data":1}'
+    for key in '""' '"a' 'a\b' "$(printf %201s x | tr ' ' x)"; do
+        [ "$(post "$CI" -H "Idempotency-Key: $key" <<<"$events")" = 400 ]
+        [ "$(jq -r .message "$ANSWER")" = 'Idempotency-Key: must be a string of 1 to 200 characters' ]
+    done
+}
+
 @test "when every event is refused, the status is that of the first" {
     start_collabd
     [ "$(post "$CI" <<<'{"type":"x","room":"b:1"}')" = 403 ]

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFUSALS_TOLD_MAX = 100 };
+enum { REFUSALS_TOLD_MAX = 100, KEY_BYTES_MAX = 200 };
 
 static const char TYPE_JSON[] = "application/json";
 
@@ -155,9 +155,10 @@ static void stats(struct gateway *g, const struct web_request *r, struct web_exc
 struct batch {
     struct web_exchange *to;
     struct identity *who;
+    struct span key; /* of the request; empty: it has none */
     struct json *document;
     struct json *refused;  /* {"line","code","message"} */
-    struct json *receipts; /* {"line","ids","version"}; NULL: nothing was kept */
+    struct json *receipts; /* {"line","ids","version","again"}; NULL: nothing was kept */
     int outstanding;       /* one for each event under way, one for the reading */
     int accepted;
     int told;   /* how many are in refused */
@@ -212,6 +213,8 @@ static void batch_add_receipt(struct batch *b, int line, const struct store_rece
         json_push_span(ids, r->ids[i]);
     if (r->version >= 0)
         json_add_number(one, "version", (double)r->version);
+    if (r->again)
+        json_add_bool(one, "again", true);
     json_push(b->receipts, one);
 }
 
@@ -265,13 +268,23 @@ static struct span speaker(const struct identity *who, const struct event *e, st
     return (struct span){user->at + 1, user->len - 2};
 }
 
+/* The key of a line: what a client publishes under it by a WebSocket is the same as the first. */
+static void find_key(const struct batch *b, int line, struct buf *key)
+{
+    if (!b->key.len)
+        return;
+    buf_printf(key, "%s:%.*s", b->who->user, (int)b->key.len, b->key.at);
+    if (line > 1)
+        buf_printf(key, ":%d", line);
+}
+
 static void post_event(struct gateway *g, struct batch *b, int line, struct span text)
 {
     struct event e;
     struct route_rooms routed;
     struct terms terms;
     struct fault f;
-    struct buf user = {0};
+    struct buf user = {0}, key = {0};
     if (event_parse(&e, text, true, &f) != 0 || catalog_address(g->catalog, &e, &routed, &f) != 0 ||
         terms_find(&terms, g->catalog, &e, &f) != 0) {
         batch_refuse(b, line, 400, ERROR_BAD_EVENT, f.text);
@@ -286,10 +299,13 @@ static void post_event(struct gateway *g, struct batch *b, int line, struct span
         e.time = (struct span){0};
     e.user = speaker(b->who, &e, &user);
     struct posted *p = mem_alloc(sizeof(*p));
-    *p = (struct posted){b, line, terms.kept};
+    find_key(b, line, &key);
+    terms.store.key = buf_span(&key);
+    *p = (struct posted){b, line, terms.kept || key.len};
     b->outstanding++;
     bus_submit(g->bus, &e, &terms, event_published, p);
     buf_fini(&user);
+    buf_fini(&key);
 }
 
 static bool is_blank(struct span line)
@@ -297,12 +313,30 @@ static bool is_blank(struct span line)
     return line.len == 0 || json_trim(line).len == 0;
 }
 
+/* A string, as in RFC 8941 section 3.3.3, or what would be in one. False: it is none. */
+static bool read_key(struct span header, struct span *key)
+{
+    *key = header;
+    if (header.len >= 2 && header.at[0] == '"' && header.at[header.len - 1] == '"')
+        *key = (struct span){header.at + 1, header.len - 2};
+    for (size_t i = 0; i < key->len; i++)
+        if (key->at[i] < ' ' || key->at[i] > '~' || key->at[i] == '"' || key->at[i] == '\\')
+            return false;
+    return !header.len || (key->len > 0 && key->len <= KEY_BYTES_MAX);
+}
+
 /* The body is one event, or one a line. */
 static void publish_all(struct gateway *g, struct identity *who, struct web_exchange *to)
 {
-    struct span rest = to->request->body;
+    struct span key, rest = to->request->body;
+    if (!read_key(to->request->headers[WEB_IDEMPOTENCY_KEY], &key)) {
+        answer_error(to, 400, NULL, ERROR_BAD_MESSAGE,
+                     "Idempotency-Key: must be a string of 1 to 200 characters");
+        identity_free(who);
+        return;
+    }
     struct batch *b = mem_zero(sizeof(*b));
-    *b = (struct batch){.to = to, .who = who, .outstanding = 1};
+    *b = (struct batch){.to = to, .who = who, .key = key, .outstanding = 1};
     b->document = json_new_object();
     b->refused = json_add_array(b->document, "refused");
     for (int line = 1; rest.len; line++) {

@@ -11,6 +11,7 @@
     X(WEB_AUTHORIZATION, "authorization")                                                          \
     X(WEB_CONTENT_TYPE, "content-type")                                                            \
     X(WEB_FORWARDED_FOR, "x-forwarded-for")                                                        \
+    X(WEB_IDEMPOTENCY_KEY, "idempotency-key")                                                      \
     X(WEB_EXPECT, "expect")                                                                        \
     X(WEB_ORIGIN, "origin")                                                                        \
     X(WEB_REQUEST_HEADERS, "access-control-request-headers")                                       \
