@@ -28,7 +28,7 @@ static void account_free(struct account *a)
 {
     drop_news(a);
     leave_idle(a);
-    HASH_DEL(a->all->by_name, a);
+    table_remove(&a->all->by_name, &a->node);
     free(a);
 }
 
@@ -49,9 +49,7 @@ static void write_name(struct buf *out, enum account_kind kind, struct span name
 
 static struct account *find(const struct accounts *all, struct span name)
 {
-    struct account *a;
-    HASH_FIND(hh, all->by_name, name.at, name.len, a);
-    return a;
+    return table_find(&all->by_name, name);
 }
 
 static struct account *make(struct accounts *all, enum account_kind kind, struct span name)
@@ -59,9 +57,8 @@ static struct account *make(struct accounts *all, enum account_kind kind, struct
     struct account *a = mem_zero(sizeof(*a) + name.len + 1);
     a->all = all;
     a->kind = kind;
-    a->len = (uint32_t)name.len;
     memcpy(a->name, name.at, name.len);
-    HASH_ADD(hh, all->by_name, name, name.len, a);
+    table_add(&all->by_name, &a->node, (struct span){a->name, name.len});
     DL_APPEND(all->idle, a);
     all->idle_count++;
     return a;
@@ -128,5 +125,6 @@ void accounts_fini(struct accounts *all)
 {
     while (all->idle)
         account_free(all->idle);
-    assert(!all->by_name);
+    assert(!all->by_name.count);
+    table_fini(&all->by_name);
 }

@@ -8,12 +8,12 @@
 
 #include "buf.h"
 #include "rate.h"
-#include <uthash.h>
+#include "table.h"
 
 enum account_kind { ACCOUNT_ADDRESS, ACCOUNT_USER, ACCOUNT_ROOM };
 
 struct account {
-    UT_hash_handle hh;
+    struct table_node node; /* by name */
     struct accounts *all;
     struct account *prev, *next;           /* in all->idle, while nobody holds it */
     struct account *news_prev, *news_next; /* in all->news */
@@ -25,12 +25,11 @@ struct account {
     uint32_t asked;  /* throttle.c's: answers of Redis that are due */
     uint32_t stale;  /* and how many of those count no more */
     uint32_t holders;
-    uint32_t len;
     char name[]; /* a letter for the kind, a colon, and the name */
 };
 
 struct accounts {
-    struct account *by_name;
+    struct table by_name;
     struct account *idle; /* the oldest first */
     struct account *news; /* those of users and rooms from whose windows something was taken */
     size_t idle_count;

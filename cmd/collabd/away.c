@@ -8,9 +8,9 @@
 #include "mem.h"
 #include "resume.h"
 #include "store_devices.h"
+#include "table.h"
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 enum {
     LOOK_MS = 5000,  /* how often it is seen whether a client was sent more */
@@ -23,11 +23,10 @@ enum {
 
 /* How far the device has come in a room. */
 struct step {
-    UT_hash_handle hh;
-    struct place at;   /* acknowledged */
-    struct place sent; /* before the ping that is on its way; epoch 0: nothing */
-    bool changed;      /* Redis has to be told, that it is `at`, or nowhere if that has epoch 0 */
-    size_t len;
+    struct table_node node; /* by room */
+    struct place at;        /* acknowledged */
+    struct place sent;      /* before the ping that is on its way; epoch 0: nothing */
+    bool changed; /* Redis has to be told, that it is `at`, or nowhere if that has epoch 0 */
     char room[];
 };
 
@@ -54,7 +53,7 @@ struct handout {
 struct away {
     struct session *session;
     struct alarm look;
-    struct step *steps;
+    struct table steps;
     struct handout *next, *now; /* being gathered; being handed out */
     bool has_begun;
     bool is_pinged;
@@ -101,14 +100,12 @@ static struct store_device device_of(const struct session *s)
 
 static struct step *find_step(struct away *a, struct span room)
 {
-    struct step *step;
-    HASH_FIND(hh, a->steps, room.at, room.len, step);
+    struct step *step = table_find(&a->steps, room);
     if (step)
         return step;
     step = mem_zero(sizeof(*step) + room.len);
-    step->len = room.len;
     memcpy(step->room, room.at, room.len);
-    HASH_ADD(hh, a->steps, room, room.len, step);
+    table_add(&a->steps, &step->node, (struct span){step->room, room.len});
     return step;
 }
 
@@ -140,11 +137,11 @@ static void write_down(struct away *a)
     int count = 0;
     if (!bus_is_up(a->session->gateway->bus))
         return;
-    HASH_ITER (hh, a->steps, step, next) {
+    TABLE_EACH (&a->steps, step, next) {
         if (!step->changed)
             continue;
         step->changed = false;
-        changed[count++] = (struct store_step){{step->room, step->len}, step->at};
+        changed[count++] = (struct store_step){table_name(&step->node), step->at};
         if (count < STORE_STEPS_MAX)
             continue;
         put(a, changed, count);
@@ -168,7 +165,7 @@ static void take_answer(struct away *a)
     if (!has_answered(a))
         return;
     a->is_pinged = false;
-    HASH_ITER (hh, a->steps, step, next) {
+    TABLE_EACH (&a->steps, step, next) {
         if (step->sent.epoch)
             advance(step, step->sent);
         step->sent = (struct place){0};
@@ -476,10 +473,10 @@ void away_end(struct session *s)
         wheel_cancel(&a->now->again.timer);
         end_handout(a->now);
     }
-    HASH_ITER (hh, a->steps, step, next) {
-        HASH_DEL(a->steps, step);
+    TABLE_EACH (&a->steps, step, next) {
         free(step);
     }
+    table_fini(&a->steps);
     free(a);
 }
 

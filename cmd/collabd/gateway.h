@@ -7,6 +7,7 @@
 #include "limit.h"
 #include "metric.h"
 #include "peer.h"
+#include "table.h"
 #include "tls.h"
 #include "token.h"
 #include "wheel.h"
@@ -40,8 +41,8 @@ struct gateway {
     struct resumes *resumes;       /* resume.h */
     struct recoveries *recoveries; /* recover.h; NULL: no session can be */
     struct session *sessions;      /* all, in a list (session.h) */
-    struct session *session_ids;   /* the same */
-    struct person *people;         /* their users, by name (people.h) */
+    struct table session_ids;      /* the same */
+    struct table people;           /* their users, by name (people.h) */
     struct authz *authz;           /* authz.h; NULL: there is none */
     struct revision *revision;     /* revise.h */
     struct node *node;             /* node.h */

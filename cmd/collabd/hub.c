@@ -2,10 +2,10 @@
 #include "keeper.h"
 #include "mem.h"
 #include "signals.h"
+#include "table.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 /* The room's side of a membership. */
@@ -16,18 +16,17 @@ struct member {
 };
 
 struct room {
-    UT_hash_handle hh;
+    struct table_node node; /* by name */
     struct member *members;
     uint32_t count, cap;
     struct place place;
     struct hub_mark mark;
-    uint32_t len;
     char name[];
 };
 
 struct hub {
     struct gateway *gateway;
-    struct room *rooms;
+    struct table rooms;
     hub_gone *room_gone;
     void *ctx;
     struct buf signal;   /* the name of the one being delivered */
@@ -45,7 +44,8 @@ struct hub *hub_new(struct gateway *g, hub_gone *room_gone, void *ctx)
 
 void hub_free(struct hub *h)
 {
-    assert(!h->rooms);
+    assert(!h->rooms.count);
+    table_fini(&h->rooms);
     buf_fini(&h->signal);
     free(h);
 }
@@ -57,26 +57,23 @@ static const struct keeper *keeper_of(const struct hub *h)
 
 static struct room *find_room(const struct hub *h, struct span name)
 {
-    struct room *room;
-    HASH_FIND(hh, h->rooms, name.at, name.len, room);
-    return room;
+    return table_find(&h->rooms, name);
 }
 
 static struct room *make_room(struct hub *h, struct span name)
 {
     struct room *room = mem_zero(sizeof(*room) + name.len + 1);
-    room->len = (uint32_t)name.len;
     room->place = (struct place){UINT64_MAX, 0}; /* follow_anywhere */
     memcpy(room->name, name.at, name.len);
-    HASH_ADD(hh, h->rooms, name, name.len, room);
+    table_add(&h->rooms, &room->node, (struct span){room->name, name.len});
     h->gateway->metrics.value[M_ROOMS]++;
     return room;
 }
 
 static void drop_room(struct hub *h, struct room *room)
 {
-    h->room_gone(h->ctx, (struct span){room->name, room->len});
-    HASH_DEL(h->rooms, room);
+    h->room_gone(h->ctx, table_name(&room->node));
+    table_remove(&h->rooms, &room->node);
     h->gateway->metrics.value[M_ROOMS]--;
     free(room->members);
     free(room);
@@ -158,7 +155,7 @@ struct seat *hub_seat(const struct hub *h, struct session *s, struct span name)
 struct span hub_seat_room(const struct session *s, uint32_t index)
 {
     const struct room *room = s->seats[index].room;
-    return (struct span){room->name, room->len};
+    return table_name(&room->node);
 }
 
 static void leave(struct hub *h, struct session *s, uint32_t index)
@@ -190,7 +187,7 @@ void hub_leave_all(struct hub *h, struct session *s)
 void hub_rooms_of(const struct session *s, hub_own_room *each, void *arg)
 {
     for (uint32_t i = 0; i < s->seat_count; i++)
-        each(arg, (struct span){s->seats[i].room->name, s->seats[i].room->len});
+        each(arg, table_name(&s->seats[i].room->node));
 }
 
 void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
@@ -412,11 +409,12 @@ void hub_deliver(struct hub *h, struct span name, const struct event *e, struct 
 
 void hub_rooms(const struct hub *h, hub_each *each, void *arg)
 {
-    for (struct room *room = h->rooms; room; room = room->hh.next)
-        each(arg, (struct span){room->name, room->len}, room->count);
+    struct room *room, *next;
+    TABLE_EACH (&h->rooms, room, next)
+        each(arg, table_name(&room->node), room->count);
 }
 
 size_t hub_room_count(const struct hub *h)
 {
-    return HASH_COUNT(h->rooms);
+    return h->rooms.count;
 }

@@ -6,17 +6,14 @@
 
 struct person *people_find(const struct gateway *g, struct span user)
 {
-    struct person *p;
-    HASH_FIND(hh, g->people, user.at, user.len, p);
-    return p;
+    return table_find(&g->people, user);
 }
 
 static struct person *make_person(struct gateway *g, struct span user)
 {
     struct person *p = mem_zero(sizeof(*p) + user.len + 1);
-    p->len = (uint32_t)user.len;
     memcpy(p->user, user.at, user.len);
-    HASH_ADD(hh, g->people, user, user.len, p);
+    table_add(&g->people, &p->node, (struct span){p->user, user.len});
     return p;
 }
 
@@ -43,6 +40,8 @@ void people_leave(struct session *s)
     DL_DELETE2(p->sessions, s, same_prev, same_next);
     if (--p->count)
         return;
-    HASH_DEL(g->people, p);
+    table_remove(&g->people, &p->node);
     free(p);
+    if (!g->people.count)
+        table_fini(&g->people);
 }

@@ -3,15 +3,14 @@
 #define PEOPLE_H
 
 #include "session.h"
-#include <uthash.h>
+#include "table.h"
 
 struct person {
-    UT_hash_handle hh;
+    struct table_node node;   /* by user */
     struct session *sessions; /* linked by same_prev, same_next */
     uint32_t count;
     uint64_t
         changes; /* of rights that were told of: what was asked before one is to be asked anew */
-    uint32_t len;
     char user[];
 };
 

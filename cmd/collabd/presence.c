@@ -7,10 +7,10 @@
 #include "json.h"
 #include "mem.h"
 #include "node.h"
+#include "table.h"
 #include "tidings.h"
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 enum { TICK_MS = 50, RENEWALS = 5, LOOKS = 10 /* of each, in a lease */ };
@@ -20,7 +20,7 @@ struct self;
 /* A user in a room, or looking at one, on this node; or a connection of a user. The key is the
  * place, the room (or the connection's id), and the user. */
 struct entry {
-    UT_hash_handle hh;
+    struct table_node node; /* by key */
     struct self *self;
     struct entry *self_prev, *self_next; /* in its rooms, or its connections */
     struct entry *prev, *next;           /* of those that fade */
@@ -29,39 +29,36 @@ struct entry {
     enum store_status status;            /* of a connection */
     bool dirty, gone; /* of a connection: to be told to Redis; for the last time */
     bool news;        /* in a room: that the user is online is news there */
-    uint32_t key_len, name_len;
-    char since[CLOCK_STAMP_BYTES];
-    char key[]; /* the place, then the name, then the user */
+    uint32_t name_len;
+    int64_t since_ms; /* wall clock */
+    char key[];       /* the place, then the name, then the user */
 };
 
 /* A user here, or lately here. */
 struct self {
-    UT_hash_handle hh;
+    struct table_node node; /* by user */
     struct entry *rooms;
     struct entry *connections; /* those that are dirty last */
     struct entry *dirty;       /* the first of them */
     uint32_t entries;
     bool told;    /* Redis is being told of a connection: the next one waits */
     bool telling; /* tell_next() is at it */
-    uint32_t len;
-    char user[]; /* as in JSON */
+    char user[];  /* as in JSON */
 };
 
 /* How many entries there are in a place. The key is the place and its name. */
 struct spot {
-    UT_hash_handle hh;
+    struct table_node node; /* by key */
     uint32_t entries;
-    uint32_t len;
     char key[];
 };
 
 struct presence {
     struct gateway *gateway;
     char owner[STORE_OWNER_CHARS + 1]; /* empty: Redis was not reached yet */
-    struct entry *entries;
+    struct table entries;
     struct entry *fading; /* in the order of their going */
-    struct self *selves;
-    struct spot *places;
+    struct table selves, places;
     uv_timer_t tick, renewal, look;
     bool ended;
 };
@@ -79,7 +76,7 @@ static struct span entry_name(const struct entry *e)
 
 static struct span entry_user(const struct entry *e)
 {
-    return (struct span){e->self->user, e->self->len};
+    return table_name(&e->self->node);
 }
 
 static enum store_place entry_place(const struct entry *e)
@@ -112,12 +109,11 @@ static void place_count(struct presence *p, enum store_place place, struct span 
     struct buf key = {0};
     struct spot *x;
     place_key(&key, place, name);
-    HASH_FIND(hh, p->places, key.at, key.len, x);
+    x = table_find(&p->places, buf_span(&key));
     if (!x) {
         x = mem_zero(sizeof(*x) + key.len);
-        x->len = (uint32_t)key.len;
         memcpy(x->key, key.at, key.len);
-        HASH_ADD(hh, p->places, key, key.len, x);
+        table_add(&p->places, &x->node, (struct span){x->key, key.len});
         store_owner_note(store_of(p), owner_of(p), place, name, true);
     }
     buf_fini(&key);
@@ -125,7 +121,7 @@ static void place_count(struct presence *p, enum store_place place, struct span 
     if (x->entries)
         return;
     store_owner_note(store_of(p), owner_of(p), place, name, false);
-    HASH_DEL(p->places, x);
+    table_remove(&p->places, &x->node);
     free(x);
 }
 
@@ -178,8 +174,10 @@ static void told(void *arg, enum store_result result)
 static void tell_connection(struct presence *p, const struct entry *e)
 {
     struct span rooms[STORE_REACH_ROOMS_MAX];
+    char since[CLOCK_STAMP_BYTES];
     size_t count = 0;
     const struct entry *room;
+    clock_stamp(e->since_ms, since);
     DL_FOREACH2 (e->self->rooms, room, self_next)
         if (count < STORE_REACH_ROOMS_MAX)
             rooms[count++] = entry_name(room);
@@ -187,7 +185,7 @@ static void tell_connection(struct presence *p, const struct entry *e)
         .owner = owner_of(p),
         .user = entry_user(e),
         .connection = entry_name(e),
-        .since = span_of(e->since),
+        .since = span_of(since),
         .rooms = rooms,
         .room_count = count,
     };
@@ -202,7 +200,7 @@ static void free_self(struct presence *p, struct self *self)
 {
     if (self->entries || self->told)
         return;
-    HASH_DEL(p->selves, self);
+    table_remove(&p->selves, &self->node);
     free(self);
 }
 
@@ -273,12 +271,11 @@ static struct self *find_self(struct presence *p, const char *user)
     struct self *self;
     json_encode(&quoted, span_of(user));
     struct span name = json_inside(buf_span(&quoted));
-    HASH_FIND(hh, p->selves, name.at, name.len, self);
+    self = table_find(&p->selves, name);
     if (!self) {
         self = mem_zero(sizeof(*self) + name.len + 1);
-        self->len = (uint32_t)name.len;
         memcpy(self->user, name.at, name.len);
-        HASH_ADD(hh, p->selves, user, name.len, self);
+        table_add(&p->selves, &self->node, (struct span){self->user, name.len});
     }
     buf_fini(&quoted);
     return self;
@@ -289,7 +286,7 @@ static void entry_key(struct buf *key, enum store_place place, struct span name,
 {
     place_key(key, place, name);
     buf_char(key, '\0');
-    buf_add(key, self->user, self->len);
+    buf_join(key, table_name(&self->node));
 }
 
 static struct entry *make_entry(struct presence *p, enum store_place place, struct span name,
@@ -297,11 +294,10 @@ static struct entry *make_entry(struct presence *p, enum store_place place, stru
 {
     struct entry *e = mem_zero(sizeof(*e) + key->len);
     e->self = self;
-    e->key_len = (uint32_t)key->len;
     e->name_len = (uint32_t)name.len;
     memcpy(e->key, key->at, key->len);
-    clock_stamp(clock_wall_ms(), e->since);
-    HASH_ADD(hh, p->entries, key, e->key_len, e);
+    e->since_ms = clock_wall_ms();
+    table_add(&p->entries, &e->node, (struct span){e->key, key->len});
     self->entries++;
     if (place == STORE_ONLINE)
         DL_PREPEND2(self->connections, e, self_prev, self_next);
@@ -319,7 +315,7 @@ static struct entry *hold(struct presence *p, enum store_place place, struct spa
     struct buf key = {0};
     struct entry *e;
     entry_key(&key, place, name, self);
-    HASH_FIND(hh, p->entries, key.at, key.len, e);
+    e = table_find(&p->entries, buf_span(&key));
     if (!e) {
         e = make_entry(p, place, name, self, &key);
         e->news = news;
@@ -336,7 +332,7 @@ static struct entry *hold(struct presence *p, enum store_place place, struct spa
 static void remove_entry(struct presence *p, struct entry *e)
 {
     struct self *self = e->self;
-    HASH_DEL(p->entries, e);
+    table_remove(&p->entries, &e->node);
     if (entry_place(e) == STORE_ONLINE) {
         e->gone = true;
         soil(e);
@@ -383,7 +379,7 @@ static struct entry *find_entry(struct presence *p, enum store_place place, stru
     struct buf key = {0};
     struct entry *e;
     entry_key(&key, place, name, self);
-    HASH_FIND(hh, p->entries, key.at, key.len, e);
+    e = table_find(&p->entries, buf_span(&key));
     buf_fini(&key);
     free_self(p, self);
     return e;
@@ -494,9 +490,9 @@ static int64_t lasting_ms(const struct presence *p)
 static void end_life(struct presence *p)
 {
     struct spot *x, *next;
-    HASH_ITER (hh, p->places, x, next)
+    TABLE_EACH (&p->places, x, next)
         store_owner_note(store_of(p), owner_of(p), (enum store_place)x->key[0],
-                         (struct span){x->key + 1, x->len - 1}, true);
+                         (struct span){x->key + 1, x->node.len - 1U}, true);
     store_owner_end(store_of(p), owner_of(p), 1);
 }
 
@@ -511,16 +507,16 @@ static void begin_life(struct presence *p)
         end_life(p);
     ident_random(p->owner, STORE_OWNER_CHARS);
     store_owner_begin(s, owner_of(p), span_of(node_name(p->gateway->node)), lasting_ms(p));
-    HASH_ITER (hh, p->places, x, next_place)
+    TABLE_EACH (&p->places, x, next_place)
         store_owner_note(s, owner_of(p), (enum store_place)x->key[0],
-                         (struct span){x->key + 1, x->len - 1}, true);
-    HASH_ITER (hh, p->entries, e, next_entry) {
+                         (struct span){x->key + 1, x->node.len - 1U}, true);
+    TABLE_EACH (&p->entries, e, next_entry) {
         if (entry_place(e) == STORE_ONLINE)
             soil(e);
         else
             tell_room(p, e, true);
     }
-    HASH_ITER (hh, p->selves, self, next_self)
+    TABLE_EACH (&p->selves, self, next_self)
         tell_next(p, self);
 }
 
@@ -592,20 +588,20 @@ void presence_free(struct presence *p)
     struct entry *e, *next_entry;
     struct self *self, *next_self;
     struct spot *x, *next_place;
-    HASH_ITER (hh, p->selves, self, next_self) {
+    TABLE_EACH (&p->selves, self, next_self) {
         DL_FOREACH_SAFE2 (self->connections, e, next_entry, self_next)
             if (e->gone)
                 free(e);
-        HASH_DEL(p->selves, self);
         free(self);
     }
-    HASH_ITER (hh, p->entries, e, next_entry) {
-        HASH_DEL(p->entries, e);
+    TABLE_EACH (&p->entries, e, next_entry) {
         free(e);
     }
-    HASH_ITER (hh, p->places, x, next_place) {
-        HASH_DEL(p->places, x);
+    TABLE_EACH (&p->places, x, next_place) {
         free(x);
     }
+    table_fini(&p->selves);
+    table_fini(&p->entries);
+    table_fini(&p->places);
     free(p);
 }

@@ -72,9 +72,9 @@ static void revise_all(struct revision *r)
 {
     struct person *p, *next;
     forget_users(r);
-    r->users = mem_zero((HASH_COUNT(r->gateway->people) + 1) * sizeof(*r->users));
-    HASH_ITER (hh, r->gateway->people, p, next)
-        r->users[r->count++] = span_text((struct span){p->user, p->len});
+    r->users = mem_zero((r->gateway->people.count + 1) * sizeof(*r->users));
+    TABLE_EACH (&r->gateway->people, p, next)
+        r->users[r->count++] = span_text(table_name(&p->node));
     uv_timer_start(&r->tick, on_tick, 0, TICK_MS);
 }
 

@@ -26,25 +26,22 @@ struct session *session_new(struct gateway *g, const struct codec *codec, struct
     ident_random(s->id, SESSION_ID_CHARS);
     s->alarm.ring = session_due;
     DL_APPEND(g->sessions, s);
-    HASH_ADD(hh, g->session_ids, id, SESSION_ID_CHARS, s);
+    table_add(&g->session_ids, &s->node, (struct span){s->id, SESSION_ID_CHARS});
     wheel_set(g->wheel, &s->alarm.timer, s->opened_ms + g->limits.auth_ms);
     return s;
 }
 
 struct session *session_find(const struct gateway *g, struct span id)
 {
-    struct session *s = NULL;
-    if (id.len == SESSION_ID_CHARS)
-        HASH_FIND(hh, g->session_ids, id.at, SESSION_ID_CHARS, s);
-    return s;
+    return table_find(&g->session_ids, id);
 }
 
 void session_rename(struct session *s, const char *id)
 {
     struct gateway *g = s->gateway;
-    HASH_DEL(g->session_ids, s);
+    table_remove(&g->session_ids, &s->node);
     memcpy(s->id, id, SESSION_ID_CHARS);
-    HASH_ADD(hh, g->session_ids, id, SESSION_ID_CHARS, s);
+    table_add(&g->session_ids, &s->node, (struct span){s->id, SESSION_ID_CHARS});
 }
 
 void session_ended(struct session *s)
@@ -53,7 +50,9 @@ void session_ended(struct session *s)
     s->link = NULL;
     wheel_cancel(&s->alarm.timer);
     DL_DELETE(g->sessions, s);
-    HASH_DEL(g->session_ids, s);
+    table_remove(&g->session_ids, &s->node);
+    if (!g->session_ids.count)
+        table_fini(&g->session_ids);
     if (!s->who)
         return;
     g->metrics.value[M_SESSIONS]--;

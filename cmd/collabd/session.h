@@ -14,7 +14,6 @@
 #include "json.h"
 #include "link.h"
 #include "protocol.h"
-#include <uthash.h>
 
 /* What a client asked, while it is being answered. */
 struct request {
@@ -60,12 +59,12 @@ struct away;     /* away.h */
 enum { SESSION_ID_CHARS = 16 };
 
 struct session {
+    struct table_node node; /* first: in gateway->session_ids */
     struct gateway *gateway;
     const struct codec *codec;
     struct link *link;                     /* NULL once the session has ended */
     struct identity *who;                  /* NULL until authenticated; the session's own */
     struct session *prev, *next;           /* in gateway->sessions */
-    UT_hash_handle hh;                     /* in gateway->session_ids */
     struct person *person;                 /* people.h; NULL until its user is known */
     struct session *same_prev, *same_next; /* of the same user */
     struct alarm alarm;

@@ -101,7 +101,7 @@ static int forget_account(struct gateway *g, struct account *a)
     account_news(a);
     a->stale = a->asked;
     if (a->kind != ACCOUNT_ADDRESS)
-        store_count_drop(bus_store(g->bus), (struct span){a->name, a->len});
+        store_count_drop(bus_store(g->bus), table_name(&a->node));
     return forget(&a->window);
 }
 
@@ -154,7 +154,7 @@ static void counted(void *arg, enum store_result result, int64_t total, int64_t 
 static void share_one(struct gateway *g, struct account *a)
 {
     const struct rate *rate = a->kind == ACCOUNT_USER ? &g->limits.user_rate : &g->limits.room_rate;
-    struct span name = {a->name, a->len};
+    struct span name = table_name(&a->node);
     int64_t n = account_news(a);
     if (!bus_is_up(g->bus))
         return;
