@@ -106,6 +106,35 @@ END
     is_a_proxy
 }
 
+by_tls() # FROM
+{
+    curl -sk -o answer -w "%{http_code}\n" --interface "$1" "https://127.0.0.1:$PROXY/api/v1/events" \
+        --data '' --header 'Authorization: Bearer bad'
+}
+
+@test "HAProxy, TLS passing through, tells by the PROXY protocol whose a connection is" {
+    local kind
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=h \
+        -keyout key.pem -out cert.pem 2>/dev/null
+    chmod 600 key.pem
+    start collabd collabd --key-file "$(key_file)" --listen https://127.0.0.1:0 --tls-cert cert.pem \
+        --tls-key key.pem --trusted-proxy 127.0.0.1 --proxy-protocol --auth-rate 1/1h
+    wait_for_line collabd.out 'ready https://'
+    GATEWAY=$(sed 's,ready https://,,' collabd.out)
+    for kind in send-proxy-v2 send-proxy; do
+        PROXY=$(free_port)
+        sed "s/127.0.0.1:4443/$GATEWAY/; s/bind :443/bind 127.0.0.1:$PROXY/; s/inter 2s/inter 100ms/
+            s/send-proxy-v2/$kind/" "$EXAMPLES/haproxy/passthrough.cfg" >haproxy.cfg
+        start haproxy haproxy -f haproxy.cfg
+        wait_until curl -sk -o answer "https://127.0.0.1:$PROXY/health"
+        [ "$(by_tls 127.0.1.${#kind})" = 401 ]
+        [ "$(by_tls 127.0.1.${#kind})" = 429 ]
+        [ "$(by_tls 127.0.2.${#kind})" = 401 ]
+        stop haproxy
+    done
+    lacks "trusted proxy's connection is closed" collabd.err
+}
+
 @test "Caddy" {
     start_behind_proxy
     export HOME=$PWD XDG_DATA_HOME=$PWD XDG_CONFIG_HOME=$PWD

@@ -160,7 +160,7 @@ enter_secure() # NAME [ROOM]
 
 shown()
 {
-    shake_hands | sed -n 's/^subject=CN = //p'
+    shake_hands -tls1_3 | sed -n 's/^subject=CN = //p'
 }
 
 hang_up() # LINE

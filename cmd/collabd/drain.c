@@ -81,6 +81,7 @@ static void close_doors(struct drain *d)
 static void wind_up(struct drain *d, int64_t now_ms)
 {
     d->until_ms = now_ms + GOODBYE_MS;
+    proxieds_end_all(d->proxieds);
     secures_drain(d->secures);
     https_drain(d->https);
     engines_close_all(d->engines);

@@ -16,6 +16,7 @@
 struct drain {
     struct gateway *gateway;
     struct listener *listener; /* NULL once closed */
+    struct proxieds *proxieds;
     struct secures *secures;
     struct https *https;
     struct engines *engines;

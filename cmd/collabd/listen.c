@@ -33,7 +33,7 @@ struct port {
 
 struct listener {
     struct gateway *gateway;
-    struct secures *secures;
+    struct proxieds *proxieds;
     struct port *ports;
 };
 
@@ -125,8 +125,7 @@ static void let_come(struct port *p, uv_stream_t *client)
         uv_tcp_nodelay((uv_tcp_t *)client, 1);
         uv_tcp_getpeername((uv_tcp_t *)client, &v.end.any, &len);
     }
-    if (visitor_enter(p->listener->gateway, &v))
-        secure_take(p->listener->secures, &v);
+    proxied_take(p->listener->proxieds, &v);
 }
 
 static void on_connection(uv_stream_t *server, int status)
@@ -319,11 +318,11 @@ int listen_reserve(const struct settings *set, const char *address, struct buf *
     return -1;
 }
 
-struct listener *listen_open(struct gateway *g, struct secures *secures, struct fault *f)
+struct listener *listen_open(struct gateway *g, struct proxieds *proxieds, struct fault *f)
 {
     struct listener *l = mem_zero(sizeof(*l));
     l->gateway = g;
-    l->secures = secures;
+    l->proxieds = proxieds;
     for (size_t i = 0; i < g->settings.listen.count; i++) {
         struct port *p = open_port(l, g->settings.listen.at[i], f);
         if (!p) {

@@ -3,12 +3,12 @@
 #define LISTEN_H
 
 #include "gateway.h"
-#include "secure.h"
+#include "proxied.h"
 
 /* Listens at every address of the settings; connections are accepted as the loop runs. NULL with
  * a fault that names the address. Without keys it refuses what is not loopback. */
 struct listener;
-struct listener *listen_open(struct gateway *g, struct secures *secures, struct fault *f);
+struct listener *listen_open(struct gateway *g, struct proxieds *proxieds, struct fault *f);
 
 /* Whether an address of the settings asks for TLS. */
 bool listen_is_secure(const char *address);

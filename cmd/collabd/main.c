@@ -49,6 +49,7 @@ struct collabd {
     struct engines *engines;
     struct https *https;
     struct secures *secures;
+    struct proxieds *proxieds;
     struct web_route routes[4];
     struct drain drain;
     uv_prepare_t before_block;
@@ -280,9 +281,11 @@ static void set_up_stages(struct collabd *d)
     set_up_routes(d);
     d->https = https_new(g, d->websockets, d->routes);
     d->secures = secures_new(g, d->https);
+    d->proxieds = proxieds_new(g, d->secures);
     d->drain = (struct drain){
         .gateway = g,
-        .listener = listen_open(g, d->secures, &f),
+        .listener = listen_open(g, d->proxieds, &f),
+        .proxieds = d->proxieds,
         .secures = d->secures,
         .https = d->https,
         .engines = d->engines,
@@ -314,6 +317,7 @@ static void take_down(struct collabd *d)
     revision_stop(g->revision);
     signaller_stop(g->signaller);
     expiries_stop(g->expiries);
+    proxieds_end_all(d->proxieds);
     https_end_all(d->https);
     websockets_close(d->websockets);
     uv_run(&d->loop, UV_RUN_NOWAIT);
@@ -336,6 +340,7 @@ static void take_down(struct collabd *d)
     close_handle((uv_handle_t *)&d->hangup);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     websockets_free(d->websockets);
+    proxieds_free(d->proxieds);
     secures_free(d->secures);
     https_free(d->https);
     presence_free(g->presence);

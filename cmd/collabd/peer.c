@@ -154,12 +154,18 @@ static bool read_end(const struct sockaddr *from, struct in6_addr *out)
     return true;
 }
 
+bool peer_is_proxy(const struct networks *trusted, const struct sockaddr *from)
+{
+    struct in6_addr at;
+    return read_end(from, &at) ? is_trusted(trusted, &at) : trusted->unix_sockets;
+}
+
 void peer_name(const struct networks *trusted, const struct sockaddr *from, struct span forwarded,
                char name[PEER_NAME_BYTES], bool *direct)
 {
     struct in6_addr at, before;
     bool known = read_end(from, &at);
-    bool believed = known ? is_trusted(trusted, &at) : trusted->unix_sockets;
+    bool believed = peer_is_proxy(trusted, from);
     *direct = !believed;
     name[0] = '\0';
     while (believed && forwarded.len) {

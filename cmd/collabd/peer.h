@@ -29,6 +29,10 @@ void networks_fini(struct networks *n);
 
 enum { PEER_NAME_BYTES = INET6_ADDRSTRLEN + 4 };
 
+/* Whether who is at the other end belongs to them. from: NULL, or of family AF_UNSPEC, for the end
+ * of a Unix socket. */
+bool peer_is_proxy(const struct networks *trusted, const struct sockaddr *from);
+
 /* The name of the client at the other end; "" when it has no address, at the end of a Unix socket.
  * from: NULL for one of those. forwarded: the header's value, or empty. direct is set when the
  * client is that end itself, and no proxy. */

@@ -73,6 +73,10 @@ static const struct opt rows[] = {
      "COLLAB_TRUSTED_PROXY",
      "whose X-Forwarded-For is believed: an address, a network like 10.0.0.0/8, or unix for who "
      "comes by a Unix socket; may be repeated"},
+    {0, "proxy-protocol", NULL, OPT_FLAG, FIELD(proxy_protocol), NULL, 0, 0,
+     "COLLAB_PROXY_PROTOCOL",
+     "a connection from a trusted proxy begins with a header of the PROXY protocol, version 1 or "
+     "2"},
     {0, "max-rooms", "N", OPT_INT, FIELD(rooms_max), NULL, 1, 1000000, "COLLAB_MAX_ROOMS",
      "rooms that one client may be in (default: the catalog's, else 1000)"},
     {0, "max-message", "SIZE", OPT_BYTES, FIELD(message_bytes_max), NULL, 1 * KIB, 64 * MIB,

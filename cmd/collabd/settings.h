@@ -36,6 +36,7 @@ struct settings {
     int64_t address_connections_max;
     struct rate client_rate, user_rate, room_rate, auth_rate;
     struct opt_list trusted_proxies; /* peer.h */
+    bool proxy_protocol;             /* they begin each connection with a header (proxied.h) */
     int64_t rooms_max;               /* of one client */
     int64_t message_bytes_max;
     int64_t header_bytes_max;
