@@ -233,6 +233,17 @@ is_open() # ROOM NODES
     hears ann '"message":"not allowed in this room","data":{"rooms":["workspace:w1"]}'
 }
 
+@test "who came while a node had no Redis is in the rooms of their user when it has it again" {
+    collab-member -q add club:c1 ann
+    start_node c --node c --catalog "$BATS_FILE_TMPDIR/catalog.json" \
+        --redis "unix:$BATS_TEST_TMPDIR/late.sock"
+    start_user ann c
+    ln -s "$REDIS_SOCKET" "$BATS_TEST_TMPDIR/late.sock"
+    wait_until is_open club:c1 1
+    collab-emit -r club:c1 -t one
+    hears ann '"type":"one"'
+}
+
 @test "membership that can't be asked for is no" {
     start_node c --node c --catalog "$BATS_FILE_TMPDIR/catalog.json" --redis unix:/nonexistent
     start_user ann c

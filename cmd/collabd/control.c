@@ -252,7 +252,10 @@ void control_message(void *ctx, enum store_channel channel, struct span text)
 void control_up(struct gateway *g)
 {
     struct session *s;
-    DL_FOREACH (g->sessions, s)
-        if (s->who)
-            join_review(s, JOIN_KEEP);
+    DL_FOREACH (g->sessions, s) {
+        if (!s->who)
+            continue;
+        join_review(s, JOIN_KEEP);
+        join_missing(s);
+    }
 }

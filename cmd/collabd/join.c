@@ -473,6 +473,8 @@ static void own_judged(void *arg, enum admission result, const char *why)
 {
     struct own_room *r = arg;
     (void)why;
+    if (result == NOT_KNOWN)
+        r->own->session->unplaced = true;
     if (result == ADMITTED && may_enter(r->own->session, buf_span(&r->room)))
         enter_own(r->own->session, buf_span(&r->room));
     buf_fini(&r->room);
@@ -507,9 +509,11 @@ static void take_member_room(void *arg, struct span room, struct span role)
 
 static void member_rooms_found(void *arg, enum store_result result, const char *why)
 {
-    (void)result;
+    struct own *o = arg;
     (void)why;
-    own_unref(arg);
+    if (result != STORE_DONE)
+        o->session->unplaced = true;
+    own_unref(o);
 }
 
 static bool has_member_rooms(const struct catalog *c)
@@ -562,6 +566,19 @@ void join_own_rooms(struct session *s, join_done *done, void *arg)
     *o = (struct own){session_ref(s), done, arg, 1};
     store_member_rooms(bus_store(g->bus), span_of(s->who->user), take_member_room,
                        member_rooms_found, o);
+}
+
+static void placed(void *arg)
+{
+    away_go_on(arg);
+}
+
+void join_missing(struct session *s)
+{
+    if (!s->unplaced || session_is_closing(s))
+        return;
+    s->unplaced = false;
+    join_own_rooms(s, placed, s);
 }
 
 void join_member(struct session *s, struct span room)

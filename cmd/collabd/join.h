@@ -29,6 +29,9 @@ int join_read_room(const struct room_list *list, struct span *room, struct fault
 typedef void join_done(void *arg);
 void join_own_rooms(struct session *s, join_done *done, void *arg);
 
+/* Redis can be asked again: joins those of them that could not be told before. */
+void join_missing(struct session *s);
+
 /* Its user has become a member of a room: joins it, if that is joined by itself. */
 void join_member(struct session *s, struct span room);
 

@@ -81,6 +81,7 @@ struct session {
     int64_t opened_ms; /* steady */
     int64_t heard_ms;  /* steady: the last sign of life */
     uint32_t refs;
+    bool unplaced;           /* join.c's: its user's rooms could not all be asked for */
     bool present;            /* presence.c's: it counts the session */
     struct views *views;     /* presence.c's: the rooms it looks at, or NULL */
     struct signals *signals; /* signals.c's, or NULL */
