@@ -653,8 +653,13 @@ export class Client {
   #roomsJoined(rooms, reply) {
     const refused = new Map((reply.refused ?? []).map((one) => [one.room, one]));
     const behind = [];
+    const unknown = [];
     for (const room of rooms) {
       const no = refused.get(room.name);
+      if (no?.code === "unavailable") {
+        unknown.push(room);
+        continue;
+      }
       if (no) {
         room._refused(new CollabError(no.code, no.message));
         this.#notices.call({ type: "error", ...no });
@@ -669,15 +674,16 @@ export class Client {
       this.#been.add(room.name);
       room._in(recovered, reply.last?.[room.name]);
     }
-    if (behind.length > 0) this.#askAgain(behind);
+    if (behind.length + unknown.length > 0) this.#askAgain(behind, unknown);
   }
 
-  // A node without Redis has no history; it will again.
-  #askAgain(rooms) {
+  // A node without Redis has no history, and does not know who is a member; it will again.
+  #askAgain(behind, unknown) {
     const session = this.#session;
     setTimeout(() => {
-      if (session === this.#session)
-        this.#askForRooms(rooms.filter((room) => room.wanted > 0 && room.isBehind));
+      if (session !== this.#session) return;
+      const still = [...behind.filter((room) => room.isBehind), ...unknown];
+      this.#askForRooms(still.filter((room) => room.wanted > 0));
     }, BACKOFF_FIRST_MS);
   }
 

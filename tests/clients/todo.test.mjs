@@ -59,7 +59,7 @@ test("comes back by itself, with what it missed and what it could not send", asy
   await until(() => heard.length === 1, "the first");
   await gateway.stop();
   await until(() => [ann, ben].every(({ status }) => status.state === "waiting"), "the end");
-  const sent = ben.publish("TASK_UPDATED", task("b", { n: 2 }));
+  const sent = ben.publish("TASK_UPDATED", task("b", { n: 2 }), { key: "n2" });
   await gateway.start();
   assert.equal((await sent).version, 1);
   await until(() => heard.length === 2, "the second");
