@@ -8,6 +8,12 @@ setup_file()
     load helpers
     export COLLAB_CATALOG=$BATS_TEST_DIRNAME/../examples/issues/catalog.json
     start_redis
+}
+
+# Nothing of another test waits for anybody.
+setup()
+{
+    redis flushall >/dev/null
     start_collabd --node n1
     collab-member load -q <<'END'
 {"room":"workspace:w1","user":"ann"}
@@ -19,10 +25,6 @@ setup_file()
 {"room":"issue:i1","user":"ben"}
 {"room":"issue:i1","user":"cid"}
 END
-}
-
-setup()
-{
     start_player
 }
 
@@ -34,6 +36,14 @@ teardown()
 teardown_file()
 {
     stop_all
+}
+
+# What is published while a client comes may be marked as having waited for it.
+eval "marked_line() $(declare -f next_line | tail -n +2)"
+next_line() # NAME
+{
+    marked_line "$1" || return
+    line=${line/'{"offline":true,'/'{'}
 }
 
 # As the application's own client: no subprotocol, the token in the query.
@@ -250,7 +260,7 @@ Authorization: Bearer")" 'close 1008 not authenticated'
     say ann '{"type":"ping"}'
     hear ann "$PONG"
     grep -q 'info collabd: .*: unknown message "issue.explode" left out' \
-        "$BATS_FILE_TMPDIR/collabd.err"
+        "$BATS_TEST_TMPDIR/collabd.err"
 }
 
 @test "100 messages a minute: the time until reset is told, the connection stays" {
@@ -269,6 +279,26 @@ Authorization: Bearer")" 'close 1008 not authenticated'
         .payload.detail.retry_after_ms > 0 and .payload.detail.retry_after_ms <= 60000' <<<"$line"
     emit notification '{"userId":"ann","text":"still here"}'
     hear_event ann "$(event notification user:ann '{"userId":"ann","text":"still here"}')"
+}
+
+@test "an administrator lifts a client's limit" {
+    local i
+    come ann
+    for ((i = 0; i < 101; i++)); do say ann '{"type":"ping"}'; done
+    wait_until has_heard ann 103
+    [[ $(sed -n 103p "$BATS_TEST_TMPDIR/ann.heard") = *rate_limited* ]]
+    heard[ann]=103
+    run -0 collab-kick --reset --user ann
+    say ann '{"type":"ping"}'
+    hear ann "$PONG"
+}
+
+@test "a notification waits for who is away" {
+    emit notification '{"userId":"ann","text":"You were named"}'
+    come ann
+    marked_line ann
+    [ "$(sed 's/"ID-[0-9]*"/"ID"/' <<<"$line")" = "$(event notification user:ann \
+        '{"userId":"ann","text":"You were named"}' | sed 's/{/{"offline":true,/')" ]
 }
 
 # A gateway of the test's own, on the file's Redis.

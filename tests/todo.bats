@@ -8,6 +8,12 @@ setup_file()
     load helpers
     export COLLAB_CATALOG=$BATS_TEST_DIRNAME/../examples/todo/catalog.json
     start_redis
+}
+
+# Nothing of another test waits for anybody.
+setup()
+{
+    redis flushall >/dev/null
     start_collabd --node n1
     collab-member load -q <<'END'
 {"room":"workspace:w1","user":"ann"}
@@ -15,10 +21,6 @@ setup_file()
 {"room":"workspace:w2","user":"ann"}
 {"room":"workspace:w3","user":"cid"}
 END
-}
-
-setup()
-{
     start_player
 }
 
@@ -30,6 +32,14 @@ teardown()
 teardown_file()
 {
     stop_all
+}
+
+# What is published while a client comes may be marked as having waited for it.
+eval "marked_line() $(declare -f next_line | tail -n +2)"
+next_line() # NAME
+{
+    marked_line "$1" || return
+    line=${line/'{"offline":true,'/'{'}
 }
 
 # As the application's own client: no subprotocol, no token but in the first message.
@@ -246,6 +256,54 @@ start_own()
     hear_next ann 'close 1000 closed as asked'
 }
 
+# What comes next had waited, and is this.
+hear_waited() # NAME LINE
+{
+    marked_line "$1"
+    while [[ $line = *'"type":"USER_PRESENCE"'* ]]; do
+        marked_line "$1"
+    done
+    [ "$(sed 's/"ID-[0-9]*"/"ID"/' <<<"$line")" = "${2/'{'/'{"offline":true,'}" ] || {
+        echo "$line"
+        return 1
+    }
+}
+
+@test "events for who is away are kept for 7 days and delivered on return, once" {
+    TASK=t-away
+    come ann
+    task ann TASK_CREATED '"title":"Buy milk"'
+    task ann TASK_COMPLETED
+    emit WORKSPACE_CREATED '{"workspaceId":"w8","userId":"ben"}'
+    hear_next ann "$(event TASK_CREATED 0 '"title":"Buy milk"')" "$(event TASK_COMPLETED 1)"
+    come ben
+    hear_waited ben '{"id":"ID","type":"WORKSPACE_CREATED","room":"user:ben","user":"app","timestamp":"NOW","data":{"workspaceId":"w8","userId":"ben"}}'
+    hear_waited ben "$(event TASK_CREATED 0 '"title":"Buy milk"')"
+    hear_waited ben "$(event TASK_COMPLETED 1)"
+    [ "$(redis pttl 'collab:history:{workspace:w1}')" -gt $((6 * 86400000)) ]
+    # Acknowledged, by a client that says which device it is on; then it has no more to come.
+    tell phone connect "ws://$GATEWAY/api/v1/ws?device=phone" \
+        "header=Authorization:Bearer%20$(token '{"sub":"ben"}')"
+    hear phone open "$(ack ben)"
+    hear_waited phone '{"id":"ID","type":"WORKSPACE_CREATED","room":"user:ben","user":"app","timestamp":"NOW","data":{"workspaceId":"w8","userId":"ben"}}'
+    hear_waited phone "$(event TASK_CREATED 0 '"title":"Buy milk"')"
+    hear_waited phone "$(event TASK_COMPLETED 1)"
+    say phone '{"type":"acknowledge","data":{"ids":{"user:ben":"'"$(last_id user:ben)"'","workspace:w1":"'"$(last_id workspace:w1)"'"}}}'
+    hears_nothing phone
+    tell phone close
+    wait_until grep -q '^close' "$BATS_TEST_TMPDIR/phone.heard"
+    tell again connect "ws://$GATEWAY/api/v1/ws?device=phone" \
+        "header=Authorization:Bearer%20$(token '{"sub":"ben"}')"
+    hear again open "$(ack ben)"
+    hears_nothing again
+}
+
+# Of the newest event in a room.
+last_id() # ROOM
+{
+    redis xrevrange "collab:history:{$1}" + - count 1 | sed -n 1p
+}
+
 # Asks, and prints the types and versions of what comes.
 synced() # NAME DATA
 {
@@ -263,11 +321,14 @@ synced() # NAME DATA
     task ann TASK_COMPLETED
     hear_next ann "$(event TASK_CREATED 0 '"title":"a"')" "$(event TASK_COMPLETED 1)"
     come ben
-    synced ben '{"workspaceId":"w1","since":0,"order":"newest","limit":2}'
+    synced ben '{"workspaceId":"w1","since":0,"order":"newest","limit":1}'
     jq -e '.data.rooms["workspace:w1"] | .more == true' <<<"$line"
+    diff <(jq -c '.data.events[]' <<<"$line" | sed 's/"ID-[0-9]*"/"ID"/') \
+        <(event TASK_COMPLETED 1)
+    synced ben '{"workspaceId":"w1","since":0}'
     diff <(jq -c '.data.events[]' <<<"$line" | sed 's/"ID-[0-9]*"/"ID"/') - <<END
-$(event TASK_COMPLETED 1)
 $(event TASK_CREATED 0 '"title":"a"')
+$(event TASK_COMPLETED 1)
 END
     synced ben '{"workspaceId":"w1","since":"2100-01-01T00:00:00Z"}'
     jq -e '.data.events == [] and .data.rooms["workspace:w1"].complete' <<<"$line"
