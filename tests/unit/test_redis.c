@@ -68,6 +68,42 @@ static void good_addresses_are_taken(void **state)
     }
 }
 
+static void several_servers_may_be_named(void **state)
+{
+    struct redis_address a;
+    struct fault f;
+
+    (void)state;
+    assert_int_equal(redis_address_parse(&a, span_of("redis://ann:pw@a:7001,[::1]:7002,c/1"), &f),
+                     0);
+    assert_int_equal(a.count, 3);
+    assert_null(a.master);
+    assert_string_equal(a.label, "redis://a:7001,[::1]:7002,c:6379/1");
+    assert_string_equal(a.nodes[1].label, "redis://[::1]:7002/1");
+    for (size_t i = 0; i < a.count; i++) {
+        assert_string_equal(a.nodes[i].user, "ann");
+        assert_string_equal(a.nodes[i].password, "pw");
+        assert_int_equal(a.nodes[i].db, 1);
+    }
+    redis_address_fini(&a);
+}
+
+static void sentinels_name_a_master(void **state)
+{
+    struct redis_address a;
+    struct fault f;
+
+    (void)state;
+    assert_int_equal(redis_address_parse(&a, span_of("redis+sentinel://:pw@a,b:5/main/2"), &f), 0);
+    assert_int_equal(a.count, 2);
+    assert_string_equal(a.master, "main");
+    assert_int_equal(a.nodes[0].port, 26379);
+    assert_int_equal(a.nodes[1].port, 5);
+    assert_int_equal(a.nodes[0].db, 2);
+    assert_string_equal(a.label, "redis+sentinel://a:26379,b:5/main/2");
+    redis_address_fini(&a);
+}
+
 #define LONG_NAME "0123456789012345678901234567890123456789012345678901234"
 
 static const struct {
@@ -102,6 +138,13 @@ static const struct {
     {"redis://a%00:b@h", "user: a NUL byte in it"},
     {"redis://ann:hunter2", "port: not a whole number"},
     {"redis://ann:hun/ter2", "db: not a whole number"},
+    {"redis://a,", "no host: redis://host[:port][/db]"},
+    {"redis://a,,b", "no host: redis://host[:port][/db]"},
+    {"redis://a,b:x", "port: not a whole number"},
+    {"redis+sentinel://a", "no master: redis+sentinel://host[:port]/master[/db]"},
+    {"redis+sentinel://a/", "no master: redis+sentinel://host[:port]/master[/db]"},
+    {"redis+sentinel:///main", "no host: redis+sentinel://host[:port]/master[/db]"},
+    {"redis+sentinel://a/main/x", "db: not a whole number"},
     {"unix:", "no path: unix:///path of a socket"},
     {"unix:?db=1", "no path: unix:///path of a socket"},
     {"unix://run/x.sock", "path: must begin with a / after unix://"},
@@ -406,6 +449,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_addresses_are_taken),
+        cmocka_unit_test(several_servers_may_be_named),
+        cmocka_unit_test(sentinels_name_a_master),
         cmocka_unit_test(bad_addresses_are_refused_with_a_reason),
         TRIAL(commands_and_subscriptions_go_side_by_side),
         TRIAL(a_first_attempt_that_fails_is_told_once),
