@@ -257,7 +257,9 @@ struct span adapter_event_room(struct span note)
     read_note(note, &args, &rooms);
     struct json_walk w = json_walk(rooms);
     json_next_element(&w, &room);
-    return json_next_element(&w, &more) ? (struct span){0} : json_inside(room);
+    if (json_next_element(&w, &more))
+        return (struct span){0};
+    return json_inside(room);
 }
 
 void adapter_ack_write(struct span id, struct span value, struct buf *out)

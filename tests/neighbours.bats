@@ -2,6 +2,7 @@
 # by Redis; both are npm's.
 
 load helpers
+load cluster
 
 CLIENTS=$BATS_TEST_DIRNAME/clients
 EVERYTHING='"rooms":["*"],"publish":["*"]'
@@ -239,4 +240,48 @@ acl() # ITEM
 @test "a prefix that is none is refused" {
     run -2 --separate-stderr collabd --socketio-redis ''
     [ "$stderr" = 'collabd: --socketio-redis="": 1 to 100 bytes, no control characters' ]
+}
+
+# --- over a cluster ---
+
+emit_to_room_1() # SERVER NUMBER
+{
+    printf '\x93\xa7emitter\x83\xa4type\x02\xa4data\x92\xa2ev%b\xa3nsp\xa1/\x83\xa5rooms\x91\xa6room:1\xa5flags\x80\xa6except\x90' \
+        "\\x0$2" | server "$1" -x publish 'socket.io#/#room:1#' >/dev/null
+}
+
+has_answered() # SERVER TEXT
+{
+    server "$1" publish 'socket.io-request#/#' '{"requestId":"q1","type":1}' >/dev/null
+    grep -qsF -e "$2" "$BATS_TEST_TMPDIR/responses.out"
+}
+
+@test "over a cluster, whatever server they use, also after one has failed" {
+    local n
+    start_cluster 3 1
+    start_node c --socketio-redis socket.io
+    start_client one c '{"sub":"ann",'"$EVERYTHING"'}'
+    tell one '{"type":"subscribe","data":["room:1"],"ref":1}'
+    hears one '"ref":1'
+    for n in 1 2 3; do
+        emit_to_room_1 "$n" "$n"
+        hears one '"data":'"$n"
+    done
+    start responses redis-cli -p "${PORT[2]}" subscribe 'socket.io-response#/#'
+    wait_for_line "$BATS_TEST_TMPDIR/responses.out" subscribe
+    wait_until has_answered 3 '"room:1"'
+    start broadcasts redis-cli -p "${PORT[3]}" subscribe 'socket.io#/#room:1#'
+    wait_for_line "$BATS_TEST_TMPDIR/broadcasts.out" subscribe
+    tell one '{"type":"publish","data":{"type":"from here","room":"room:1"}}'
+    wait_for_line "$BATS_TEST_TMPDIR/broadcasts.out" 'from here'
+    [ "$(heard one '"data":2')" -eq 1 ]
+    stop server-1 KILL
+    wait_until is_master 4
+    wait_until hears_again
+}
+
+hears_again()
+{
+    emit_to_room_1 4 4
+    [ "$(heard one '"data":4')" -gt 0 ]
 }

@@ -39,18 +39,17 @@ static void take_rooms(struct event *e, struct span rooms)
     }
 }
 
-static struct frame *event_frame(const struct emission *m, const struct codec *k)
+static void make_event(struct emission *m, const struct codec *k)
 {
     struct json_walk w = json_walk(m->event->args);
     struct event e = {.room = m->room, .version = -1}, checked;
     struct span name;
     struct buf text = {0};
-    struct frame *frame = NULL;
     struct fault f;
     char now[CLOCK_STAMP_BYTES];
     json_next_element(&w, &name);
     if (json_type(name) != JSON_STRING)
-        return NULL;
+        return;
     e.type = json_inside(name);
     json_next_element(&w, &e.data);
     clock_stamp(clock_wall_ms(), now);
@@ -59,9 +58,8 @@ static struct frame *event_frame(const struct emission *m, const struct codec *k
         take_rooms(&e, m->event->to.rooms);
     event_format(&e, &text);
     if (event_parse(&checked, buf_span(&text), false, &f) == 0)
-        frame = k->event(k, m->gateway->catalog, &checked, buf_span(&text));
+        m->frames[k->index] = k->event(k, m->gateway->catalog, &checked, buf_span(&text));
     buf_fini(&text);
-    return frame;
 }
 
 /* --- to all ------------------------------------------------------------------------------- */
@@ -78,11 +76,12 @@ static void turn_to(struct emission *m, struct span room)
 /* A reference; NULL: it is not for such clients. */
 static struct frame *frame_for(struct emission *m, const struct codec *k)
 {
-    struct frame **frame = &m->frames[k->index];
-    if (!m->made[k->index])
-        *frame = k->emit ? k->emit(k, m->event->args, m->ack) : event_frame(m, k);
+    if (!m->made[k->index] && k->emit)
+        m->frames[k->index] = k->emit(k, m->event->args, m->ack);
+    else if (!m->made[k->index])
+        make_event(m, k);
     m->made[k->index] = true;
-    return *frame ? frame_ref(*frame) : NULL;
+    return m->frames[k->index] ? frame_ref(m->frames[k->index]) : NULL;
 }
 
 static bool may_have(const struct session *s, const struct adapter_event *e)
