@@ -40,11 +40,11 @@ static const struct {
     const struct form_type *type;
     bool needed;
 } arguments[CATALOG_ARGUMENT_COUNT] = {
-    [CATALOG_TOKEN] = {&string, true},    [CATALOG_ROOMS] = {&rooms, false},
-    [CATALOG_SINCE] = {&places, false},   [CATALOG_BEFORE] = {&points, false},
-    [CATALOG_LIMIT] = {&integer, false},  [CATALOG_ORDER] = {&string, false},
-    [CATALOG_STATUS] = {&statuses, true}, [CATALOG_KEY] = {&string, false},
-    [CATALOG_IDS] = {&strings, false},
+    [CATALOG_TOKEN] = {&string, true},   [CATALOG_DEVICE] = {&string, false},
+    [CATALOG_ROOMS] = {&rooms, false},   [CATALOG_SINCE] = {&places, false},
+    [CATALOG_BEFORE] = {&points, false}, [CATALOG_LIMIT] = {&integer, false},
+    [CATALOG_ORDER] = {&string, false},  [CATALOG_STATUS] = {&statuses, true},
+    [CATALOG_KEY] = {&string, false},    [CATALOG_IDS] = {&places, true},
 };
 
 /* --- the tree ----------------------------------------------------------------------------- */

@@ -114,7 +114,7 @@ END
 }
 
 @test "a Redis URL that is none, without showing its password" {
-    is_wrong '--redis: Redis URL: must begin with redis:// or unix:' --redis localhost:6379
+    is_wrong '--redis: Redis URL: must begin with redis://, redis+sentinel:// or unix:' --redis localhost:6379
     is_wrong '--redis: Redis URL: port: not a whole number' --redis redis://:s3cret@host:port
     is_wrong '--redis: Redis URL: a user needs a password: user:password@' \
         --redis redis://s3cret@host
@@ -173,7 +173,7 @@ at_socket() # PATH
 
 @test "addresses that are none" {
     local why='not an IP address, [IPv6 address] or unix:PATH' address
-    for address in localhost:4000 4000 '' 1.2.3 1.2.3.4.5:1 '[::1' '[::1]x' http://127.0.0.1:1; do
+    for address in localhost:4000 4000 '' 1.2.3 1.2.3.4.5:1 '[::1' '[::1]x' ftp://127.0.0.1:1; do
         is_wrong "--listen $address: $why" --listen "$address"
     done
     is_wrong '--listen 127.0.0.1:65536: out of range 0 to 65535' --listen 127.0.0.1:65536

@@ -123,7 +123,7 @@ static void a_message_has_the_arguments_of_its_action(void **state)
 {
     (void)state;
     hold_message(MESSAGE, "{\"action\":\"ping\"}", "{}");
-    hold_message(MESSAGE, "{\"action\":\"authenticate\"}", "{token:string}");
+    hold_message(MESSAGE, "{\"action\":\"authenticate\"}", "{token:string device?:string}");
     hold_message(MESSAGE, "{\"action\":\"join\"}",
                  "{rooms?:string | string[] since?:Record<string, string>}");
     hold_message(MESSAGE, "{\"action\":\"leave\"}", "{rooms?:string | string[]}");
@@ -132,7 +132,7 @@ static void a_message_has_the_arguments_of_its_action(void **state)
     hold_message(MESSAGE, "{\"action\":\"sync\",\"arguments\":{\"limit\":\"most\"}}",
                  "{rooms?:string | string[] since?:string | number | Record<string, string> "
                  "before?:string | number | Record<string, string> most?:number order?:string}");
-    hold_message(MESSAGE, "{\"action\":\"acknowledge\"}", "{ids?:string[]}");
+    hold_message(MESSAGE, "{\"action\":\"acknowledge\"}", "{ids:Record<string, string>}");
 }
 
 static void rooms_by_templates_are_no_argument(void **state)
