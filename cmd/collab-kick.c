@@ -48,8 +48,7 @@ static const struct opt rows[] = {
 static const struct opt_program program = {
     .name = "collab-kick",
     .operands = "",
-    .purpose =
-        "Disconnects a user or a connection, ends their joins in a room, lifts their limits.",
+    .purpose = "Disconnects users or connections, ends joins in a room, lifts limits.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
 };

@@ -49,3 +49,14 @@ options_in_page() # PAGE
         grep -qx "\.Nm $name" "$page"
     done
 }
+
+# Two have more settings than that, and their pages have them in order.
+@test "a tool's help fits a screen of 80 by 24, with the prompt" {
+    local program
+    for program in "$BUILD"/bin/*; do
+        case ${program##*/} in collabd | collab-bench | fuzz_*) continue ;; esac
+        echo "$program: $("$program" --help | wc -lL)"
+        [ "$("$program" --help | wc -l)" -le 23 ]
+        [ "$("$program" --help | sed 1d | wc -L)" -le 80 ]
+    done
+}
