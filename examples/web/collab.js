@@ -254,21 +254,29 @@ export class Room {
   presence(listener = () => {}, names = {}) {
     const { online, offline, join, leave, user, status } = { ...PRESENCE, ...names };
     const users = new Map();
+    const told = new Set(); // of whom there was news since we asked: the answer may be older
     const here = ({ data }) => {
+      told.add(data[user]);
       users.set(data[user], data[status] ?? users.get(data[user]) ?? "online");
       listener(users);
     };
-    const gone = ({ data }) => users.delete(data[user]) && listener(users);
-    const ask = () =>
+    const gone = ({ data }) => {
+      told.add(data[user]);
+      if (users.delete(data[user])) listener(users);
+    };
+    const ask = () => {
+      told.clear();
       this.who().then(
         ({ rooms = [] }) => {
-          const now = rooms[0]?.users ?? [];
-          for (const one of users.keys()) if (!now.includes(one)) users.delete(one);
+          const now = (rooms[0]?.users ?? []).filter((one) => !told.has(one));
+          for (const one of users.keys())
+            if (!now.includes(one) && !told.has(one)) users.delete(one);
           for (const one of now) if (!users.has(one)) users.set(one, "online");
           listener(users);
         },
         () => {}, // a gateway that does not know: the events will tell
       );
+    };
     const ends = [this.onJoined(ask)];
     for (const type of new Set([online, join])) ends.push(this.on(type, here));
     for (const type of new Set([offline, leave])) ends.push(this.on(type, gone));

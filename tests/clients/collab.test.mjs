@@ -390,3 +390,26 @@ test("a client's own signals are not among those of others", async () => {
   await room.publish("x");
   assert.equal(others.latest.size, 0);
 });
+
+test("who comes while it is asked who is there stays", async () => {
+  const g = await gateway();
+  const [ann, bob] = [client(g), client(g, { token: token("bob") })];
+  const request = ann.request;
+  let answer = null;
+  ann.request = async function (type, data) {
+    const result = await request.call(this, type, data);
+    if (type === "who") await new Promise((resolve) => (answer = resolve));
+    return result;
+  };
+  const room = ann.room("r:1");
+  const { users } = room.presence(() => {}, { join: "came", leave: "went" });
+  ann.connect();
+  bob.connect();
+  await Promise.all([room.join(), bob.room("r:1").join()]);
+  await until(() => answer, "an answer");
+  await bob.room("r:1").publish("came", { userId: "cleo" });
+  await until(() => users.has("cleo"), "cleo");
+  answer();
+  await new Promise(setImmediate);
+  assert.ok(users.has("cleo"));
+});
