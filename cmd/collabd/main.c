@@ -1,34 +1,25 @@
 /* collabd, the gateway: settings, keys, Redis, sockets, the loop, the end. */
 #include "api.h"
 #include "auth.h"
-#include "authz.h"
 #include "bus.h"
 #include "caller.h"
 #include "clock.h"
 #include "control.h"
-#include "deflate.h"
 #include "drain.h"
 #include "embedded.h"
-#include "expiry.h"
-#include "hub.h"
 #include "listen.h"
 #include "log.h"
 #include "neighbours.h"
 #include "node.h"
 #include "notify.h"
-#include "outbox.h"
 #include "plain.h"
 #include "presence.h"
 #include "recover.h"
 #include "reload.h"
-#include "resume.h"
-#include "revise.h"
 #include "room.h"
 #include "session.h"
-#include "signals.h"
+#include "stages.h"
 #include "status.h"
-#include "throttle.h"
-#include "tidings.h"
 #include "workers.h"
 #include "www.h"
 #include <signal.h>
@@ -36,8 +27,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-
-enum { WHEEL_TICK_MS = 50 };
 
 struct collabd {
     struct gateway gateway;
@@ -185,13 +174,6 @@ static void say_alive(uv_timer_t *handle)
     notify_alive();
 }
 
-static void ring_alarm(struct wheel_timer *timer, void *ctx)
-{
-    struct alarm *alarm = (struct alarm *)timer;
-    (void)ctx;
-    alarm->ring(alarm);
-}
-
 /* --- the end ------------------------------------------------------------------------------ */
 
 static void drained(struct drain *drain)
@@ -243,7 +225,7 @@ static void set_up_loop(struct collabd *d)
     uv_prepare_start(&d->before_block, flush_outboxes);
     if (watchdog_ms)
         uv_timer_start(&d->watchdog, say_alive, 0, (uint64_t)watchdog_ms / 2 + 1);
-    uv_timer_start(&d->tick, turn_wheel, WHEEL_TICK_MS, WHEEL_TICK_MS);
+    uv_timer_start(&d->tick, turn_wheel, STAGES_TICK_MS, STAGES_TICK_MS);
 }
 
 static void set_up_routes(struct collabd *d)
@@ -260,19 +242,7 @@ static void set_up_stages(struct collabd *d)
     struct gateway *g = &d->gateway;
     struct fault f;
     g->loop = &d->loop;
-    g->wheel = wheel_new(WHEEL_TICK_MS, clock_steady_ms(), ring_alarm, NULL);
-    g->outboxes = outboxes_new(&g->metrics, link_send);
-    g->deflate = g->settings.compress == COMPRESS_ON ? deflate_new() : NULL;
-    g->keeper = &recover_keeper;
-    g->hub = hub_new(g, bus_room_gone, g);
-    g->node = node_new(g);
-    g->throttle = throttle_new(g);
-    g->tidings = tidings_new(g);
-    g->presence = presence_new(g);
-    g->revision = revision_new(g);
-    g->authz = authz_new(g, revise);
-    g->signaller = signaller_new(g);
-    g->expiries = expiries_new(g);
+    stages_begin(g);
     d->websockets = websockets_new(g, &f);
     if (!d->websockets)
         fail(STATUS_UNREACHABLE, &f);
@@ -296,11 +266,7 @@ static void set_up_stages(struct collabd *d)
         fail(STATUS_USAGE, &f);
     }
     drain_init(&d->drain);
-    g->bus = bus_open(g, &d->redis, redis_told, d);
-    g->resumes = resumes_new(g);
-    bus_hear(g->bus, control_message);
-    neighbours_begin(g);
-    g->recoveries = recoveries_new(g);
+    stages_connect(g, &d->redis, redis_told, d);
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -311,12 +277,7 @@ static void close_handle(uv_handle_t *handle)
 static void take_down(struct collabd *d)
 {
     struct gateway *g = &d->gateway;
-    presence_stop(g->presence);
-    tidings_stop(g->tidings);
-    authz_stop(g->authz);
-    revision_stop(g->revision);
-    signaller_stop(g->signaller);
-    expiries_stop(g->expiries);
+    stages_stop(g);
     proxieds_end_all(d->proxieds);
     https_end_all(d->https);
     websockets_close(d->websockets);
@@ -324,12 +285,7 @@ static void take_down(struct collabd *d)
     secures_end_all(d->secures);
     engines_free(d->engines);
     socketio_free(d->socketio);
-    throttle_free(g->throttle);
-    neighbours_end(g);
-    bus_close(g->bus);
-    resumes_free(g->resumes);
-    recoveries_free(g->recoveries);
-    node_free(g->node);
+    stages_disconnect(g);
     embedded_stop(d->embedded);
     close_handle((uv_handle_t *)&d->before_block);
     close_handle((uv_handle_t *)&d->tick);
@@ -343,23 +299,9 @@ static void take_down(struct collabd *d)
     proxieds_free(d->proxieds);
     secures_free(d->secures);
     https_free(d->https);
-    presence_free(g->presence);
-    tidings_free(g->tidings);
-    authz_free(g->authz);
-    revision_free(g->revision);
-    signaller_free(g->signaller);
-    expiries_free(g->expiries);
-    hub_free(g->hub);
-    outboxes_free(g->outboxes);
-    deflate_free(g->deflate);
-    wheel_free(g->wheel);
-    accounts_fini(&g->accounts);
-    networks_fini(&g->trusted_proxies);
-    keyring_free(g->keys);
     tls_identity_free(g->identity);
-    catalog_unref(g->catalog);
     redis_address_fini(&d->redis);
-    opt_free(&settings_program, &g->settings);
+    stages_free(g);
     uv_loop_close(&d->loop);
 }
 

@@ -4,22 +4,13 @@
 #ifndef OFFLINE_GATEWAY_H
 #define OFFLINE_GATEWAY_H
 
-#include "authz.h"
-#include "bus.h"
 #include "catalog_file.h"
 #include "clock.h"
-#include "expiry.h"
 #include "hub.h"
 #include "log.h"
 #include "node.h"
 #include "plain.h"
-#include "presence.h"
-#include "recover.h"
-#include "resume.h"
-#include "revise.h"
-#include "signals.h"
-#include "throttle.h"
-#include "tidings.h"
+#include "stages.h"
 #include "ws.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -31,14 +22,6 @@ struct offline {
     uv_loop_t loop;
     struct redis_address redis;
 };
-
-static inline void offline_ring(struct wheel_timer *timer, void *ctx)
-{
-    struct alarm *alarm = (struct alarm *)timer;
-
-    (void)ctx;
-    alarm->ring(alarm);
-}
 
 static inline void offline_told(void *ctx, const char *why)
 {
@@ -88,22 +71,9 @@ static inline void offline_open(struct offline *o, const char *catalog)
     offline_settings(g, catalog);
     uv_loop_init(&o->loop);
     g->loop = &o->loop;
-    g->wheel = wheel_new(50, clock_steady_ms(), offline_ring, NULL);
-    g->outboxes = outboxes_new(&g->metrics, link_send);
-    g->keeper = &recover_keeper;
-    g->hub = hub_new(g, bus_room_gone, g);
-    g->node = node_new(g);
-    g->throttle = throttle_new(g);
-    g->tidings = tidings_new(g);
-    g->presence = presence_new(g);
-    g->revision = revision_new(g);
-    g->authz = authz_new(g, revise);
-    g->signaller = signaller_new(g);
-    g->expiries = expiries_new(g);
+    stages_begin(g);
     redis_address_parse(&o->redis, span_of("unix:/nonexistent/redis"), &f);
-    g->bus = bus_open(g, &o->redis, offline_told, NULL);
-    g->resumes = resumes_new(g);
-    g->recoveries = recoveries_new(g);
+    stages_connect(g, &o->redis, offline_told, NULL);
 }
 
 /* Every client must have gone. */
@@ -111,32 +81,11 @@ static inline void offline_close(struct offline *o)
 {
     struct gateway *g = &o->gateway;
 
-    presence_stop(g->presence);
-    tidings_stop(g->tidings);
-    authz_stop(g->authz);
-    revision_stop(g->revision);
-    signaller_stop(g->signaller);
-    expiries_stop(g->expiries);
-    throttle_free(g->throttle);
-    bus_close(g->bus);
-    resumes_free(g->resumes);
-    recoveries_free(g->recoveries);
-    node_free(g->node);
+    stages_stop(g);
+    stages_disconnect(g);
     uv_run(&o->loop, UV_RUN_DEFAULT);
-    presence_free(g->presence);
-    tidings_free(g->tidings);
-    authz_free(g->authz);
-    revision_free(g->revision);
-    signaller_free(g->signaller);
-    expiries_free(g->expiries);
-    hub_free(g->hub);
-    outboxes_free(g->outboxes);
-    wheel_free(g->wheel);
-    accounts_fini(&g->accounts);
-    keyring_free(g->keys);
-    catalog_unref(g->catalog);
+    stages_free(g);
     redis_address_fini(&o->redis);
-    opt_free(&settings_program, &g->settings);
     assert(uv_loop_close(&o->loop) == 0);
 }
 
