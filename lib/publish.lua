@@ -11,38 +11,19 @@ if ttl ~= '' then
     end
 end
 
--- Whether the fields that the event changes were changed since the version it was based on.
-local function overlaps(entity)
-    for i = 7, 6 + changed do
-        local version = redis.call('HGET', entity, 'field:' .. ARGV[i])
-        if version and tonumber(version) > tonumber(expect) then
-            return true
-        end
-    end
-    return changed == '0'
-end
-
 local entity
 local version = ''
 if mode ~= '' then
     entity, at = KEYS[at], at + 1
     local is = redis.call('HMGET', entity, 'version', 'history', 'id')
-    local current = tonumber(is[1])
-    local stale = expect ~= '' and current and tonumber(expect) ~= current
-    if stale and conflict == 'merge' and tonumber(expect) < current then
-        stale = overlaps(entity)
-    end
-    if stale and conflict ~= 'last' then
+    local fields = {unpack(ARGV, 7, 6 + changed)}
+    version = next_version(entity, tonumber(is[1]), mode, expect, conflict, fields)
+    if not version then
         local event = is[2] and redis.call('XRANGE', is[2], is[3], is[3])[1]
         return {'conflict', is[1], is[3] or '', event and event[2][2] or ''}
     end
     if mode == 'start' then
         redis.call('DEL', entity)
-        version = 0
-    elseif mode == 'next' then
-        version = (current or tonumber(expect) or 0) + 1
-    else
-        version = current or tonumber(expect) or ''
     end
 end
 

@@ -28,6 +28,7 @@
 #define EPOCH_KEY        "collab:epoch:"
 #define ONCE_KEY         "collab:once:"
 #define ENTITY_KEY       "collab:entity:"
+#define STEP_KEY         "collab:step:"
 #define MARKS_KEY        "collab:marks:"
 #define MEMBERS_KEY      "collab:members:"
 #define MEMBER_OF_KEY    "collab:member-of:"
@@ -45,7 +46,7 @@
 #define ADAPTER_REQUEST   "-request#"
 #define ADAPTER_RESPONSE  "-response#"
 
-enum { STORE_PROBE_CHARS = 16 };
+enum { STORE_PROBE_CHARS = 16, STORE_KEY_MS = 7 * 86400000 /* of what is kept nowhere */ };
 
 struct ask;
 struct pattern;
@@ -96,11 +97,18 @@ void store_word_channel(struct store *s, struct store_words *w, struct span abou
                         const char *prefix, struct span rest);
 /* The two names that appending to a room's history takes. */
 void store_word_history(struct store_words *w, struct span room);
+/* What a script needs to know of the terms: mode, expected version, conflict, fields. */
+void store_word_terms(struct store_words *w, const struct store_terms *t);
+/* The copy for a room as it is kept: without its id, and so without what stands before that. split:
+ * in two words, between which the version goes. */
+void store_word_copy(struct store_words *w, const struct event *e, int room, bool split);
 struct span store_word_at(const struct store_words *w, int i);
 
 enum store_script {
     SCRIPT_APPEND,
     SCRIPT_PUBLISH,
+    SCRIPT_STEP,
+    SCRIPT_STEP_DONE,
     SCRIPT_MEMBER,
     SCRIPT_PRESENT,
     SCRIPT_COUNT_USERS,

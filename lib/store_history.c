@@ -3,12 +3,11 @@
 #include "mem.h"
 #include "room.h"
 #include "store_base.h"
+#include "store_steps.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { KEY_MS = 7 * 86400000 }; /* of what is kept nowhere */
 
 const struct place store_beginning = {0, 0};
 const struct place store_end = {UINT64_MAX, UINT64_MAX};
@@ -115,8 +114,7 @@ static void on_answer(void *arg, const struct reply *r)
         finish(a);
 }
 
-/* The copy for a room as it is kept: without its id, and so without what stands before that. */
-static void add_copy(struct store_words *w, const struct event *e, int room, bool split)
+void store_word_copy(struct store_words *w, const struct event *e, int room, bool split)
 {
     static const char data[] = ",\"data\":";
     struct buf text = {0};
@@ -150,7 +148,7 @@ static void send_plain(struct store *s, const struct event *e, const struct stor
 
     store_word_number(&w, 2);
     store_word_history(&w, e->rooms[room]);
-    add_copy(&w, e, room, false);
+    store_word_copy(&w, e, room, false);
     store_word_number(&w, t->rooms[room].length);
     store_word_number(&w, t->rooms[room].age_ms);
     store_word_number(&w, clock_wall_ms());
@@ -166,7 +164,7 @@ static int64_t longest_ms(const struct store_terms *t, int first, int count)
     for (int i = first; i < first + count; i++)
         if (t->rooms[i].age_ms > most)
             most = t->rooms[i].age_ms;
-    return most > 0 ? most : KEY_MS;
+    return most > 0 ? most : STORE_KEY_MS;
 }
 
 static void add_keys(struct store_words *w, const struct event *e, const struct store_terms *t,
@@ -188,16 +186,9 @@ static void add_keys(struct store_words *w, const struct event *e, const struct 
             store_word_history(w, e->rooms[i]);
 }
 
-static void add_terms(struct store_words *w, const struct store_terms *t, int64_t ttl_ms)
+void store_word_terms(struct store_words *w, const struct store_terms *t)
 {
-    bool versioned = t->entity.len > 0;
-
-    store_word_number(w, clock_wall_ms());
-    if (t->key.len > 0)
-        store_word_number(w, ttl_ms);
-    else
-        store_word_end(w);
-    store_word(w, span_of(versioned ? versions[t->version] : ""));
+    store_word(w, span_of(t->entity.len > 0 ? versions[t->version] : ""));
     if (t->expect >= 0)
         store_word_number(w, t->expect);
     else
@@ -206,6 +197,16 @@ static void add_terms(struct store_words *w, const struct store_terms *t, int64_
     store_word_number(w, t->field_count);
     for (int i = 0; i < t->field_count; i++)
         store_word(w, t->fields[i]);
+}
+
+static void add_terms(struct store_words *w, const struct store_terms *t, int64_t ttl_ms)
+{
+    store_word_number(w, clock_wall_ms());
+    if (t->key.len > 0)
+        store_word_number(w, ttl_ms);
+    else
+        store_word_end(w);
+    store_word_terms(w, t);
 }
 
 static void send_terms(struct store *s, const struct event *e, const struct store_terms *t,
@@ -217,7 +218,7 @@ static void send_terms(struct store *s, const struct event *e, const struct stor
     add_terms(&w, t, longest_ms(t, first, count));
     for (int i = first; i < first + count; i++) {
         store_word_channel(s, &w, e->rooms[i], ROOM_CHANNEL, e->rooms[i]);
-        add_copy(&w, e, i, true);
+        store_word_copy(&w, e, i, true);
         store_word_number(&w, t->rooms[i].length);
         store_word_number(&w, t->rooms[i].age_ms);
     }
@@ -237,10 +238,14 @@ static void send_live(struct store *s, const struct event *e, int room, struct a
 void store_append(struct store *s, const struct event *e, const struct store_terms *t,
                   store_appended *done, void *arg)
 {
-    struct append *a = mem_zero(sizeof(*a));
     bool whole = t->entity.len > 0;
 
     assert(e->room_count > 0 && (t->version != STORE_UNVERSIONED) == whole);
+    if (whole && redis_is_cluster(s->redis)) {
+        store_step(s, e, t, done, arg);
+        return;
+    }
+    struct append *a = mem_zero(sizeof(*a));
     a->redis = s->redis;
     a->done = done;
     a->arg = arg;

@@ -30,6 +30,7 @@ __asm__(".pushsection .rodata\n"
         ".ascii \"local function append(history, epochs, text, length, age, now, channel)\\n\"\n"
         ".incbin \"lib/append.lua\"\n"
         ".ascii \"end\\n\"\n"
+        ".incbin \"lib/version.lua\"\n"
         ".incbin \"lib/publish.lua\"\n"
         ".byte 0\n"
         "store_script_member:\n"
@@ -46,6 +47,13 @@ __asm__(".pushsection .rodata\n"
         SCRIPT("count")
         SCRIPT("user")
         /* clang-format on */
+        "store_script_step:\n"
+        ".incbin \"lib/version.lua\"\n"
+        ".incbin \"lib/step.lua\"\n"
+        ".byte 0\n"
+        "store_script_done:\n"
+        ".incbin \"lib/done.lua\"\n"
+        ".byte 0\n"
         "store_script_who:\n"
         ".incbin \"lib/who.lua\"\n"
         ".byte 0\n"
@@ -56,7 +64,7 @@ __asm__(".pushsection .rodata\n"
 
 extern const char store_script_append[], store_script_publish[], store_script_member[],
     store_script_present[], store_script_count[], store_script_who[], store_script_user[],
-    store_script_device[];
+    store_script_device[], store_script_step[], store_script_done[];
 
 enum { SHA_CHARS = 40 };
 
@@ -66,6 +74,8 @@ static const struct {
 } scripts[SCRIPT_COUNT] = {
     [SCRIPT_APPEND] = {"append", store_script_append},
     [SCRIPT_PUBLISH] = {"publish", store_script_publish},
+    [SCRIPT_STEP] = {"step", store_script_step},
+    [SCRIPT_STEP_DONE] = {"done", store_script_done},
     [SCRIPT_MEMBER] = {"member", store_script_member},
     [SCRIPT_PRESENT] = {"present", store_script_present},
     [SCRIPT_COUNT_USERS] = {"count", store_script_count},

@@ -197,3 +197,53 @@ who_is() # USER...
     arrived 600
     all is_complete 600
 }
+
+task_updated() # TITLE [OPTION]...
+{
+    collab-emit --catalog "$CATALOG" --receipts --type task:updated "${@:2}" \
+        --data '{"taskId":"t1","projectId":"p1","title":"'"$1"'"}'
+}
+
+@test "versions count one by one, in all rooms, and conflicts are told" {
+    start tail collab-tail --verbose '*'
+    wait_for_line "$(here)/tail.err" 'listening to'
+    collab-emit --catalog "$CATALOG" --type task:created \
+        --data '{"taskId":"t1","projectId":"p1","title":"a"}'
+    run -0 task_updated b --expect-version 0
+    [[ "$output" == *'"version":1'* ]]
+    run -5 task_updated c --expect-version 0
+    [[ "$output" == *'"version":1'*'"title":"b"'* ]]
+    run -0 task_updated d --key k1
+    [[ "$output" == *'"version":2'* ]]
+    run -0 task_updated d --key k1
+    [[ "$output" == *'"version":2'*'"again":true'* ]]
+    for _ in 1 2 3 4 5; do
+        writers=()
+        for _ in 1 2 3 4; do
+            task_updated e >/dev/null 3>&- &
+            writers+=($!)
+        done
+        wait "${writers[@]}"
+    done
+    run -0 collab-tail --since 1h --exit project:p1
+    [ "$(sed -n 's/.*"version":\([0-9]*\).*/\1/p' <<<"$output" | xargs)" = "$(seq 0 22 | xargs)" ]
+    run -0 collab-tail --since 1h --exit task:t1
+    [ "$(sed -n 's/.*"version":\([0-9]*\).*/\1/p' <<<"$output" | xargs)" = "$(seq 1 22 | xargs)" ]
+    wait_until has_lines tail 23
+}
+
+@test "what a publisher left between its version and its rooms, the next one publishes first" {
+    start_nodes one
+    collab-emit --catalog "$CATALOG" --type task:created \
+        --data '{"taskId":"t1","projectId":"p1","title":"a"}'
+    step=$(server "$(server_of collab:scripts)" -c hget collab:scripts step)
+    server 1 -c eval "$step" 1 'collab:entity:{task:t1}' '' next '' reject 0 \
+        project:p1 '"type":"task:updated","room":"project:p1"' ',"data":{"title":"left"}}' 100 86400000 \
+        >/dev/null
+    run -0 task_updated b
+    [[ "$output" == *'"version":2'* ]]
+    run -0 collab-tail --since 1h --exit project:p1
+    [[ "${lines[1]}" == *'"version":1,"data":{"title":"left"}}' ]]
+    [[ "${lines[2]}" == *'"version":2,'* ]]
+    [ "${#lines[@]}" -eq 3 ]
+}
