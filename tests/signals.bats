@@ -73,6 +73,41 @@ start_user() # NAME NODE [USER]
     [ "$(heard bob '"typing:user_stopped"')" -eq 1 ]
 }
 
+@test "typing ends though its node is killed, once for each who heard it" {
+    start_node c --node c --catalog "$BATS_FILE_TMPDIR/catalog.json"
+    start_user ann c
+    start_user bob a
+    start_user eve b
+    tell ann '{"type":"typing:start","data":{"taskId":"t1","commentId":"c9"}}'
+    hears bob '"commentId":"c9"'
+    hears eve '"commentId":"c9"'
+    stop c KILL
+    hears bob '{"type":"typing:user_stopped","room":"task:t1","user":"ann"'
+    hears bob '"data":{"userId":"ann","taskId":"t1","commentId":"c9"}'
+    hears eve '"typing:user_stopped"'
+    start_user dan a
+    tell dan '{"type":"typing:start","data":{"taskId":"t1"}}'
+    hears eve '"typing:user_stopped","room":"task:t1","user":"dan"'
+    [ "$(heard bob '"typing:user_stopped","room":"task:t1","user":"ann"')" -eq 1 ]
+    [ "$(heard eve '"typing:user_stopped","room":"task:t1","user":"ann"')" -eq 1 ]
+    [ "$(heard eve '"typing:user_stopped","room":"task:t1","user":"dan"')" -eq 1 ]
+}
+
+@test "an end that comes late is not told again" {
+    start_user bob a
+    # As a node does it that dies, and one that comes to itself again.
+    redis_publish task:t1 '{"type":"typing:user_typing","room":"task:t1","user":"zoe","data":{"userId":"zoe","taskId":"t1"}}'
+    hears bob '"typing:user_stopped","room":"task:t1","user":"zoe"'
+    redis_publish task:t1 '{"type":"typing:user_stopped","room":"task:t1","user":"zoe","data":{"userId":"zoe","taskId":"t1"}}'
+    redis_publish task:t1 '{"type":"mark1","room":"task:t1"}'
+    hears bob '"type":"mark1"'
+    [ "$(heard bob '"typing:user_stopped"')" -eq 1 ]
+    redis_publish task:t1 '{"type":"typing:user_stopped","room":"task:t1","user":"zoe","data":{"userId":"zoe","taskId":"t1"}}'
+    redis_publish task:t1 '{"type":"mark2","room":"task:t1"}'
+    hears bob '"type":"mark2"'
+    [ "$(heard bob '"typing:user_stopped"')" -eq 2 ]
+}
+
 @test "a receiver gets no more than the rate, and the latest at last" {
     local i
     start_user ann a

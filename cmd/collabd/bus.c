@@ -1,5 +1,6 @@
 #include "bus.h"
 #include "clock.h"
+#include "fading.h"
 #include "follow.h"
 #include "hub.h"
 #include "keeper.h"
@@ -233,7 +234,7 @@ static void store_event(void *ctx, struct span room, struct span text)
         e.from = store_from(b->store);
         if (e.id.len)
             follow_event(b->follow, room, &e, text);
-        else
+        else if (fading_note(b->gateway->fading, room, &e))
             hub_deliver(b->gateway->hub, room, &e, text);
         return;
     }
@@ -404,7 +405,8 @@ static void deliver_here(struct bus *b, struct event *e)
         shown.from = (struct span){0};
         buf_clear(&text);
         event_format(&shown, &text);
-        hub_deliver(b->gateway->hub, e->room, e, buf_span(&text));
+        if (fading_note(b->gateway->fading, e->room, e))
+            hub_deliver(b->gateway->hub, e->room, e, buf_span(&text));
     }
     buf_fini(&text);
     b->gateway->metrics.value[M_EVENTS_LOCAL]++;

@@ -1,7 +1,7 @@
 #include "expiry.h"
 #include "bus.h"
 #include "clock.h"
-#include "json.h"
+#include "fading.h"
 #include "mem.h"
 #include "signals.h"
 #include <stdlib.h>
@@ -73,33 +73,6 @@ static struct lasting *find(struct expiries *x, const struct session *s, struct 
     return NULL;
 }
 
-/* The end of a signal has its data, and its rooms unless it has templates of its own. */
-static void write_end(const struct catalog_event *then, const struct event *e, struct buf *out)
-{
-    struct event end = *e;
-    struct route_rooms routed;
-    struct buf data = {0}, user = {0};
-    struct fault f;
-    end.type = span_of(then->type);
-    if (then->user && e->data.len && json_type(e->data) == JSON_OBJECT) {
-        buf_char(&user, '"');
-        buf_join(&user, e->user);
-        buf_char(&user, '"');
-        json_put(&data, e->data, then->user, buf_span(&user));
-        end.data = buf_span(&data);
-    }
-    end.time = end.from = (struct span){0};
-    if (then->route.to_count && catalog_route(then, end.type, end.data, &routed, &f) == 0) {
-        end.room_count = routed.count;
-        memcpy(end.rooms, routed.at, sizeof(end.rooms));
-    }
-    end.room = end.rooms[0];
-    buf_clear(out);
-    event_format(&end, out);
-    buf_fini(&data);
-    buf_fini(&user);
-}
-
 void expiry_note(struct session *s, const struct catalog_event *rule, const struct event *e)
 {
     struct expiries *x = s->gateway->expiries;
@@ -121,7 +94,7 @@ void expiry_note(struct session *s, const struct catalog_event *rule, const stru
         DL_APPEND(x->all, l);
     }
     buf_fini(&name);
-    write_end(rule->then, e, &l->end);
+    fading_write_end(rule, e, &l->end);
     l->due_ms = clock_steady_ms() + rule->expires_ms;
     if (!uv_is_active((uv_handle_t *)&x->tick))
         uv_timer_start(&x->tick, on_tick, TICK_MS, TICK_MS);

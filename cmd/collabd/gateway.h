@@ -51,6 +51,7 @@ struct gateway {
     const struct keeper *keeper;   /* keeper.h */
     struct signaller *signaller;   /* signals.h */
     struct expiries *expiries;     /* expiry.h */
+    struct fading *fading;         /* fading.h */
     struct errands *errands;       /* errands.h; NULL: there are no neighbours */
     bool draining;                 /* the clients are being sent away */
     bool closed;                   /* and nobody is let in any more */

@@ -21,12 +21,14 @@ struct room {
     uint32_t count, cap;
     struct place place;
     struct hub_mark mark;
+    uint32_t life;
     char name[];
 };
 
 struct hub {
     struct gateway *gateway;
     struct table rooms;
+    uint32_t lives; /* of rooms, so far */
     hub_gone *room_gone;
     void *ctx;
     struct buf signal;   /* the name of the one being delivered */
@@ -63,6 +65,8 @@ static struct room *find_room(const struct hub *h, struct span name)
 static struct room *make_room(struct hub *h, struct span name)
 {
     struct room *room = mem_zero(sizeof(*room) + name.len + 1);
+    h->lives = h->lives == UINT32_MAX ? 1 : h->lives + 1;
+    room->life = h->lives;
     room->place = (struct place){UINT64_MAX, 0}; /* follow_anywhere */
     memcpy(room->name, name.at, name.len);
     table_add(&h->rooms, &room->node, (struct span){room->name, name.len});
@@ -204,6 +208,12 @@ void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
         return;
     s->seats[index].since = keeper_of(h)->serial(h->gateway);
     keeper_of(h)->changed(s);
+}
+
+uint32_t hub_life(const struct hub *h, struct span name)
+{
+    const struct room *room = find_room(h, name);
+    return room ? room->life : 0;
 }
 
 struct hub_mark *hub_mark(struct hub *h, struct span name)

@@ -55,6 +55,10 @@ bool hub_is_seat_held(const struct session *s, uint32_t index);
 struct place *hub_place(struct hub *h, struct span room);
 struct place hub_seat_place(const struct session *s, uint32_t index);
 
+/* A number that the room has from when somebody here came into it until nobody is in it any more;
+ * 0: nobody is. */
+uint32_t hub_life(const struct hub *h, struct span room);
+
 /* Whether marks of a room are kept (recover.h), which is what all of it is for. */
 struct hub_mark {
     bool wanted, based;

@@ -4,6 +4,7 @@
 #include "control.h"
 #include "deflate.h"
 #include "expiry.h"
+#include "fading.h"
 #include "hub.h"
 #include "neighbours.h"
 #include "node.h"
@@ -37,6 +38,7 @@ void stages_begin(struct gateway *g)
     g->authz = authz_new(g, revise);
     g->signaller = signaller_new(g);
     g->expiries = expiries_new(g);
+    g->fading = fading_new(g);
 }
 
 void stages_connect(struct gateway *g, const struct redis_address *address, bus_told *told,
@@ -57,6 +59,7 @@ void stages_stop(struct gateway *g)
     revision_stop(g->revision);
     signaller_stop(g->signaller);
     expiries_stop(g->expiries);
+    fading_stop(g->fading);
 }
 
 void stages_disconnect(struct gateway *g)
@@ -77,6 +80,7 @@ void stages_free(struct gateway *g)
     revision_free(g->revision);
     signaller_free(g->signaller);
     expiries_free(g->expiries);
+    fading_free(g->fading);
     hub_free(g->hub);
     outboxes_free(g->outboxes);
     deflate_free(g->deflate);
