@@ -216,6 +216,8 @@ struct echo {
     struct web_route routes[3];
     struct websockets *websockets;
     struct https *https;
+    struct secures *secures;
+    struct proxieds *proxieds;
     struct listener *listener;
     uv_timer_t tick;
     uv_prepare_t before_block;
@@ -236,8 +238,12 @@ static void set_up_stages(struct echo *e)
     e->routes[0] = (struct web_route){&e->echo_site, e->echoes};
     e->routes[1] = (struct web_route){&engines_site, e->engines};
     e->websockets = websockets_new(&gateway, &f);
-    e->https = e->websockets ? https_new(&gateway, e->websockets, e->routes) : NULL;
-    e->listener = e->https ? listen_open(&gateway, e->https, &f) : NULL;
+    if (e->websockets) {
+        e->https = https_new(&gateway, e->websockets, e->routes);
+        e->secures = secures_new(&gateway, e->https);
+        e->proxieds = proxieds_new(&gateway, e->secures);
+        e->listener = listen_open(&gateway, e->proxieds, &f);
+    }
     if (e->listener)
         return;
     fprintf(stderr, "eio-echo: %s\n", f.text);
@@ -259,9 +265,11 @@ static void set_up_loop(struct echo *e)
 static void take_down(struct echo *e)
 {
     listen_close(e->listener);
+    proxieds_end_all(e->proxieds);
     https_end_all(e->https);
     websockets_free(e->websockets);
     uv_run(&loop, UV_RUN_NOWAIT);
+    secures_end_all(e->secures);
     engines_free(e->engines);
     engines_free(e->echoes);
     socketio_free(e->socketio);
@@ -269,6 +277,8 @@ static void take_down(struct echo *e)
     uv_close((uv_handle_t *)&e->before_block, NULL);
     uv_close((uv_handle_t *)&e->terminate, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
+    proxieds_free(e->proxieds);
+    secures_free(e->secures);
     https_free(e->https);
     outboxes_free(gateway.outboxes);
     wheel_free(gateway.wheel);
