@@ -20,7 +20,7 @@ catalog() # AGE
     cat >"$COLLAB_CATALOG" <<END
 {"name": "offline",
  "rooms": {
-   "user:{user}": {"join": "self", "auto": true, "offline": true, "history": {"age": "$1"}},
+   "user:{user}": {"join": "self", "auto": true, "offline": true, "history": {"age": "$1", "length": 100000}},
    "team:{team}": {"join": "member", "auto": true, "offline": true, "history": {"age": "$1"}},
    "*": {}},
  "events": {"*": {}, "live:*": {"class": "live"}},
@@ -328,6 +328,33 @@ prints() # NAME LINE...
 redis_is_lost()
 {
     metric_is redis_up 0
+}
+
+# $WAITING_EVENTS is how many.
+@test "who takes slowly what waits harms nobody, and gets it all" {
+    local count=${WAITING_EVENTS:-16000} most pad
+    start_collabd --node n1 --outbox-size 256k
+    pad=$(printf %01000d 0)
+    seq "$count" | sed "s/.*/{\"type\":\"note\",\"room\":\"user:ann\",\"data\":{\"pad\":\"$pad\",\"n\":&}}/" |
+        collab-emit --catalog "$COLLAB_CATALOG"
+    tell ann connect "ws://$GATEWAY/ws?device=phone" protocol=collab.v1 paused \
+        "header=Authorization:Bearer%20$(token '{"sub":"ann"}')"
+    wait_until metric_is catching_up 1
+    enter bob
+    emit user:bob 1 1
+    new bob user:bob 1 1
+    most=$(metric outbox_bytes)
+    [ "$most" -le $((256 * 1024)) ]
+    metric_is catching_up 1
+    tell ann resume
+    hear ann 'open collab.v1'
+    next_line ann
+    wait_until has_heard ann $((count + 2))
+    diff <(sed -n 's/^{"offline":true,.*,"n":\([0-9]*\)}}$/\1/p' "$BATS_TEST_TMPDIR/ann.heard") <(seq "$count")
+    wait_until metric_is catching_up 0
+    heard[ann]=$((count + 2))
+    emit user:ann 0 0
+    new ann user:ann 0 0
 }
 
 @test "what waits for a user is told, by device and room" {

@@ -8,6 +8,7 @@
 //     pings                 tells of each ping that comes
 //     silent                answers no ping
 //     chatty                sends a message at each ping
+//     paused                takes nothing from the connection once it is open
 //   NAME send TEXT          a text message
 //   NAME binary TEXT        a binary message
 //   NAME raw HEX            these bytes, past the library
@@ -59,6 +60,7 @@ function connect(name, url, ...options) {
   });
   clients.set(name, socket);
   socket.on("open", () => hears(name, `open ${socket.protocol}`.trim()));
+  if (options.includes("paused")) socket.on("upgrade", () => setImmediate(() => socket.pause()));
   socket.on("message", (data, binary) => hears(name, (binary ? "binary " : "") + data));
   socket.on("close", (code, reason) => hears(name, `close ${code} ${reason}`.trim()));
   socket.on("error", (error) => hears(name, `error: ${error.message}`));
