@@ -55,6 +55,37 @@ check() # NAME [URL]...
     check rooms
 }
 
+listeners_are() # ROOM NUMBER
+{
+    [ "$(redis pubsub numsub "collab:room:$1" | tail -n 1)" = "$2" ]
+}
+
+@test "who was put into a room stays, whatever becomes of a membership, until thrown out" {
+    echo '{"name":"team","rooms":{"team:{id}":{"join":["member"],"history":{"length":0}}},
+        "events":{"*":{"class":"live"}}}' >"$BATS_TEST_TMPDIR/catalog.json"
+    start_redis
+    start_node c --socketio-redis socket.io --catalog "$BATS_TEST_TMPDIR/catalog.json"
+    start_client one c '{"sub":"ann","rooms":[]}'
+    tell one '{"type":"subscribe","data":["team:1"],"ref":1}'
+    hears one '"code":"forbidden"'
+    redis publish 'socket.io-request#/#' '{"type":2,"opts":{"rooms":[]},"rooms":["team:1"]}'
+    wait_until listeners_are team:1 1
+    collab-member add team:1 ann
+    collab-member remove team:1 ann
+    # Told after the change, on the same channel: what it would have ended has ended.
+    run -1 collab-kick --user nobody
+    collab-emit -r team:1 -t first
+    hears one '"type":"first"'
+    collab-kick --user ann --room team:1
+    wait_until listeners_are team:1 0
+    collab-emit -r team:1 -t second
+    redis publish 'socket.io-request#/#' '{"type":2,"opts":{"rooms":[]},"rooms":["team:1"]}'
+    wait_until listeners_are team:1 1
+    collab-emit -r team:1 -t third
+    hears one '"type":"third"'
+    [ "$(heard one '"type":"second"')" -eq 0 ]
+}
+
 @test "an emitter disconnects clients" {
     check disconnecting
 }
