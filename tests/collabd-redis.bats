@@ -171,6 +171,13 @@ are_served_again()
     enter ann a:1
     say ann '{"type":"subscribe","ref":1,"data":["b:1"]}'
     hear ann "$(error unavailable "b:1: $why" ',"ref":1')"
+    # Nobody is in a room whose events would not come: nor in another of the same request.
+    metric_is joins 1
+    say ann '{"type":"subscribe","ref":2,"data":["a:1","a:3","b:1"]}'
+    hear ann "$(error unavailable "b:1: $why" ',"ref":2')"
+    metric_is joins 1
+    say ann '{"type":"subscribe","ref":3,"data":["a:3"]}'
+    hear ann '{"type":"subscribed","data":{"rooms":["a:3"]},"ref":3}'
     say ann '{"type":"publish","ref":2,"data":{"type":"x","room":"b:1"}}'
     hear ann "$(error unavailable "$why" ',"ref":2')"
     say ann '{"type":"publish","ref":3,"data":{"type":"x","room":"a:2"}}'

@@ -20,6 +20,7 @@
 struct joining {
     struct waiting *reply;
     struct buf done;      /* rooms, as in a JSON array */
+    struct buf fresh;     /* those of them that the session was not in before, the same way */
     struct buf refused;   /* {"room","code","message"}, the same way */
     enum error_code code; /* of the first that was refused */
     char *message;        /* its words; NULL: none was */
@@ -175,6 +176,7 @@ static void joining_free(struct joining *j)
     free(j->since);
     free(j->message);
     buf_fini(&j->done);
+    buf_fini(&j->fresh);
     buf_fini(&j->refused);
     free(j);
 }
@@ -184,6 +186,13 @@ static void write_list(const struct buf *elements, struct buf *out)
     buf_char(out, '[');
     buf_join(out, buf_span(elements));
     buf_char(out, ']');
+}
+
+static void add_room(struct buf *elements, struct span room)
+{
+    if (elements->len)
+        buf_char(elements, ',');
+    json_encode(elements, room);
 }
 
 static void add_list(struct json *data, const char *name, const struct buf *elements)
@@ -288,6 +297,18 @@ static void resume(struct joining *j)
         answer(j);
 }
 
+/* Redis' rules don't let this node listen: the session is where it was before. */
+static void undo(const struct joining *j, struct session *s)
+{
+    struct buf text = {0};
+    struct span room;
+    write_list(&j->fresh, &text);
+    for (struct json_walk w = json_walk(buf_span(&text)); json_next_element(&w, &room);)
+        if (!session_is_closing(s))
+            join_leave(s, json_inside(room));
+    buf_fini(&text);
+}
+
 /* Joined: now, or on this node alone until Redis is back. */
 static void settled(void *arg, enum store_result result, const char *why)
 {
@@ -300,8 +321,11 @@ static void settled(void *arg, enum store_result result, const char *why)
     }
     release(j);
     if (result == STORE_REFUSED) {
-        joining_free(j);
+        struct session *s = session_ref(w->session);
         reply_refused(w, ERROR_UNAVAILABLE, why);
+        undo(j, s);
+        joining_free(j);
+        session_unref(s);
         return;
     }
     reply_degraded(w, why);
@@ -352,12 +376,12 @@ static void enter(struct joining *j, struct span room)
         refuse_name(j, room, ERROR_TOO_MANY, "in as many rooms as allowed");
         return;
     }
+    if (!hub_is_in(g->hub, s, room))
+        add_room(&j->fresh, room);
     join_enter(s, room);
     if (j->since)
         add_point(j, room);
-    if (j->done.len)
-        buf_char(&j->done, ',');
-    json_encode(&j->done, room);
+    add_room(&j->done, room);
 }
 
 static void judged(void *arg, enum admission result, const char *why)
