@@ -1,0 +1,148 @@
+# The rights that collab-redis(7) says each program needs: with those alone it does all that it does,
+# and Redis refuses it nothing.
+
+load helpers
+
+CLIENTS=$BATS_TEST_DIRNAME/clients
+
+setup()
+{
+    start_redis
+    grant
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown()
+{
+    stop_all
+}
+
+# A rule of the page, on a line each; those that are for something more are not wanted here.
+rules()
+{
+    awk '/^ACL SETUSER/ { rule = "" ; reading = 1 }
+        /^\.Ed/ { if (reading && rule ~ / on >SECRET /) print rule; reading = 0 }
+        reading { rule = rule " " $0 }' "$BATS_TEST_DIRNAME/../man/collab-redis.7"
+}
+
+grant()
+{
+    rules | sed 's/>SECRET/>pw/' | redis >granted.out
+    [ "$(grep -c '^OK' granted.out)" -ge 8 ]
+    [ "$(redis acl users | wc -l)" -ge 9 ]
+}
+
+as() # USER COMMAND...
+{
+    COLLAB_REDIS=unix://$1:pw@$REDIS_SOCKET "${@:2}"
+}
+
+nothing_was_refused()
+{
+    redis acl log >refused
+    if grep -q . refused; then
+        paste -sd ' ' refused
+        return 1
+    fi
+}
+
+start_granted() # NAME [OPTION]...
+{
+    as node start_node "$1" --node "$1" --lease 1s --user-rate 1000/1m --room-rate 1000/1m \
+        --probe-interval 100ms "${@:2}"
+}
+
+start_user() # NAME NODE [USER]
+{
+    start_client "$1" "$2" '{"sub":"'"${3:-$1}"'","rooms":["project:*","task:*"]}'
+    hears "$1" '"type":"connection.ack"'
+}
+
+join() # NAME ROOM
+{
+    tell "$1" '{"type":"subscribe","data":["'"$2"'"],"ref":"'"$2"'"}'
+    hears "$1" "\"ref\":\"$2\""
+}
+
+nobody_is_left() # USER
+{
+    ! as who collab-who --user "$1" >who.out 2>&1 || ! grep -q . who.out
+}
+
+post() # EVENT
+{
+    curl -sS "http://$GATEWAY/api/v1/events" --data-binary "$1" \
+        -H "Authorization: Bearer $(token '{"sub":"root","role":"admin","publish":["*"]}')" >answer
+}
+
+@test "each program does its work with the rights that its page gives it" {
+    local task='{"type":"task:created","data":{"taskId":"t1","projectId":"p1"}}'
+    start_granted a
+    start_granted b
+    as member collab-member -q add workspace:w1 ann member
+    as member collab-member -q add project:p2 ann
+    start_user ann a
+    start_user bob b
+    join ann project:p1
+    join ann task:t1
+    join bob project:p1
+    join bob task:t1
+    run -1 as tail collab-tail --since beginning -e project:p1
+    start tail as tail collab-tail -C 1 '*'
+    wait_until eval '[ "$(redis pubsub numpat)" -ge 1 ]'
+    as emit collab-emit -k once <<<"$task"
+    finish tail
+    [ "$status" -eq 0 ]
+    hears ann '"type":"task:created"'
+    hears bob '"type":"task:created"'
+    as emit collab-emit -k once <<<"$task"
+    run -5 as emit collab-emit -e 7 <<<'{"type":"task:moved","data":{"taskId":"t1","projectId":"p1"}}'
+    as emit collab-emit -r project:p1 -t live
+    post '{"type":"task:updated","data":{"taskId":"t1","projectId":"p1","expectedVersion":0}}'
+    [ "$(jq .accepted answer)" = 1 ]
+    as tail collab-tail --since beginning -e project:p1 >history.out
+    [ "$(wc -l <history.out)" -ge 2 ]
+    tell ann '{"type":"typing:start","data":{"taskId":"t1"}}'
+    tell ann '{"type":"presence:viewing","data":{"taskId":"t1"}}'
+    hears bob '"type":"typing:user_typing"'
+    tell ann '{"type":"presence:update","data":{"status":"away"}}'
+    tell bob '{"type":"subscribe","data":{"rooms":["project:p1"],"since":{"project:p1":"1-0"}},"ref":5}'
+    hears bob '"ref":5'
+
+    # Who is there, how they are, and what the members are.
+    as who collab-who >who.out
+    grep -q project:p1 who.out
+    as who collab-who --user ann >who.out
+    as stats collab-stats >stats.out
+    grep -q '^a ' stats.out
+    as stats collab-stats --check >check.out
+    as member collab-member list workspace:w1 >members.out
+    grep -q ann members.out
+    as member collab-member rooms ann >members.out
+    as member collab-member role workspace:w1 ann admin >members.out
+    as member collab-member -q remove workspace:w1 ann
+
+    # Somebody goes, somebody is sent, a node dies.
+    as kick collab-kick --reset --user ann
+    as kick collab-kick --user ann
+    hears ann 'close 4501'
+    as emit collab-emit -r user:ann -t user:note --data '{"userId":"ann"}'
+    as who collab-who --waiting ann >waiting.out
+    start_user again a ann
+    hears again '"type":"user:note"'
+    stop b KILL
+    wait_until nobody_is_left bob
+    redis del collab:node:b
+    as stats collab-stats >stats.out
+    nothing_was_refused
+}
+
+@test "sessions of Socket.IO are recovered with those rights" {
+    echo '{"name":"kept","rooms":{"*":{}},"events":{"*":{}}}' >catalog.json
+    export COLLAB_CATALOG=catalog.json
+    start_granted a
+    as emit timeout 60 node "$CLIENTS/recovery.js" away "http://$GATEWAY" \
+        "$(token '{"sub":"ann","rooms":["*"],"publish":["*"]}')"
+    stop a
+    nothing_was_refused
+}
