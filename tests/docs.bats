@@ -249,9 +249,9 @@ run_examples() # PAGE
     run_examples "$PWD/README"
 }
 
-@test "examples: READMEs of the five systems" {
+@test "examples: READMEs of the five systems and the board" {
     local system
-    for system in issues kanban todo tenants versions; do
+    for system in issues kanban todo tenants versions web; do
         run_examples "$ROOT/examples/$system/README.md"
     done
 }
