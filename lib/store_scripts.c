@@ -180,17 +180,26 @@ struct script_call {
     enum store_script script;
     reply_fn *fn;
     void *arg;
-    struct store_words words;
+    char *text; /* of all words, which stand behind each other */
+    int count;
+    uint32_t ends[];
 };
+
+static struct span word_of(const struct script_call *c, int i)
+{
+    uint32_t from = i > 0 ? c->ends[i - 1] : 0;
+
+    return (struct span){c->text + from, c->ends[i] - from};
+}
 
 static void send_script(const struct script_call *c, const char *command, struct span script,
                         reply_fn *fn, void *arg)
 {
     struct span argv[2 + STORE_WORDS_MAX] = {span_of(command), script};
 
-    for (int i = 0; i < c->words.count; i++)
-        argv[2 + i] = store_word_at(&c->words, i);
-    redis_command(c->store->redis, fn, arg, 2 + c->words.count, argv);
+    for (int i = 0; i < c->count; i++)
+        argv[2 + i] = word_of(c, i);
+    redis_command(c->store->redis, fn, arg, 2 + c->count, argv);
 }
 
 /* {"left", answer, {channel, text, ...}}: what is of other slots is told from here. */
@@ -206,7 +215,7 @@ static const struct reply *tell_left(struct store *s, const struct reply *r)
 
 static void script_call_free(struct script_call *c)
 {
-    buf_fini(&c->words.text);
+    free(c->text);
     free(c);
 }
 
@@ -230,12 +239,29 @@ static void on_script(void *arg, const struct reply *r)
     on_text(arg, r);
 }
 
+/* Many may be under way: each takes what its words take, and no more. */
+static struct script_call *script_call_new(const struct store_words *w)
+{
+    struct script_call *c = mem_zero(sizeof(*c) + (size_t)w->count * sizeof(c->ends[0]));
+
+    c->count = w->count;
+    c->text = mem_copy(w->text.at, w->text.len);
+    assert(w->text.len <= UINT32_MAX);
+    for (int i = 0; i < w->count; i++)
+        c->ends[i] = (uint32_t)w->ends[i];
+    return c;
+}
+
 void store_script(struct store *s, enum store_script script, reply_fn *fn, void *arg,
                   struct store_words *w)
 {
-    struct script_call *c = mem_alloc(sizeof(*c));
+    struct script_call *c = script_call_new(w);
 
-    *c = (struct script_call){s, script, fn, arg, *w};
+    c->store = s;
+    c->script = script;
+    c->fn = fn;
+    c->arg = arg;
+    buf_fini(&w->text);
     *w = (struct store_words){.count = 0};
     if (!s->scripts_loaded && redis_is_up(s->redis))
         load(s);
