@@ -1,5 +1,7 @@
 /* collab-stats: shows the nodes of a cluster and what they do, from their records in Redis. */
+#include "catalog_file.h"
 #include "clock.h"
+#include "due.h"
 #include "ident.h"
 #include "json.h"
 #include "mem.h"
@@ -25,6 +27,7 @@ struct settings {
     int64_t count;
     char *redis;
     bool check;
+    bool waiting;
     int64_t within_ms;
 };
 
@@ -57,6 +60,8 @@ static const struct opt rows[] = {
     {0, "check", NULL, OPT_FLAG, AT(check),
      .help = "say in a line whether all is well, for Nagios and cron; the status is 0, 1 for a "
              "warning, 2 when it is not, 3 when that is unknown"},
+    {0, "waiting", NULL, OPT_FLAG, AT(waiting),
+     .help = "count the events that wait for users who are away, and print that instead"},
     {'W', "limit", "TIME", OPT_MS, AT(within_ms), .preset = "5s", .min = 1, .max = 3600 * 1000,
      .help = "how long a check may take"},
     {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
@@ -89,6 +94,7 @@ struct probe {
 static struct {
     struct settings set;
     const struct redis_address *address;
+    struct catalog *catalog; /* of --waiting alone */
     struct store *store;
     uv_timer_t timer;
     uv_signal_t resized;
@@ -597,12 +603,59 @@ static void on_timer(uv_timer_t *timer)
     ask();
 }
 
+/* --- What waits --- */
+
+static void write_sum(const struct due_sum *sum, struct buf *out)
+{
+    if (stats.set.format == FORMAT_TEXT)
+        buf_printf(out, "%" PRId64 " users, %" PRId64 " events\n", sum->users, sum->events);
+    else if (stats.set.format == FORMAT_JSON)
+        buf_printf(out, "{\"users\":%" PRId64 ",\"waiting\":%" PRId64 "}\n", sum->users,
+                   sum->events);
+    else
+        buf_printf(out,
+                   "# TYPE collab_waiting_users gauge\ncollab_waiting_users %" PRId64 "\n"
+                   "# TYPE collab_waiting_events gauge\ncollab_waiting_events %" PRId64 "\n",
+                   sum->users, sum->events);
+}
+
+static void tell_sum(void *arg, enum store_result result, const struct due_sum *sum,
+                     const char *why)
+{
+    struct buf text = {0};
+
+    (void)arg;
+    if (!sum)
+        tool_fail(result == STORE_REFUSED ? STATUS_FORBIDDEN : STATUS_UNREACHABLE, "%s", why);
+    write_sum(sum, &text);
+    tool_out_raw(buf_span(&text));
+    buf_fini(&text);
+    tool_stop(STATUS_OK);
+}
+
+static void on_catalog(void *arg, enum store_result result, struct span text)
+{
+    struct fault f;
+
+    (void)arg;
+    if (result != STORE_DONE)
+        tool_fail(STATUS_UNREACHABLE, "the catalog in force could not be read");
+    if (text.len == 0)
+        tool_fail(STATUS_NO, "no gateway has a catalog in force here");
+    stats.catalog = catalog_parse(text, "catalog", &f);
+    if (!stats.catalog)
+        tool_fail(STATUS_NO, "%s", f.text);
+    due_count_all(stats.store, stats.catalog, tell_sum, NULL);
+}
+
 static void on_up(void *ctx)
 {
     (void)ctx;
     stats.was_up = true;
     stats.trouble = (struct fault){0};
-    if (stats.set.check)
+    if (stats.set.waiting)
+        store_catalog_get(stats.store, on_catalog, NULL);
+    else if (stats.set.check)
         start_probe();
     else
         ask();
@@ -650,6 +703,7 @@ static void clean_up(void)
     free_nodes(&stats.nodes, &stats.node_count);
     free_nodes(&stats.coming, &stats.coming_count);
     buf_fini(&stats.out);
+    catalog_unref(stats.catalog);
     opt_free(&program, &stats.set);
 }
 
@@ -660,7 +714,7 @@ int main(int argc, char **argv)
     if (argv[first])
         tool_fail(STATUS_USAGE, "%s: an operand where none is expected", argv[first]);
     stats.is_live = tool_on_terminal() && stats.set.format == FORMAT_TEXT && stats.set.count != 1 &&
-                    !stats.set.check;
+                    !stats.set.check && !stats.set.waiting;
     if (!stats.is_live && stats.set.count == 0)
         stats.set.count = 1;
 
@@ -668,7 +722,7 @@ int main(int argc, char **argv)
     stats.store = store_open(tool_loop(), stats.address, &hooks, NULL);
     uint64_t interval_ms = (uint64_t)stats.set.interval_ms;
     uv_timer_init(tool_loop(), &stats.timer);
-    if (!stats.set.check)
+    if (!stats.set.check && !stats.set.waiting)
         uv_timer_start(&stats.timer, on_timer, interval_ms, interval_ms);
     start_screen();
     start_check();

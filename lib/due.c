@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AT_ONCE = 64 }; /* users being counted for */
+
 /* Names, each once. */
 struct names {
     char **at;
@@ -227,4 +229,123 @@ void due_count(struct store *s, const struct catalog *c, struct span user, due_e
     add_own_rooms(d);
     store_member_rooms(s, user, take_room, on_part, d);
     store_devices(s, user, take_device, on_part, d);
+}
+
+/* --- for all ------------------------------------------------------------------------------- */
+
+struct summing {
+    struct store *store;
+    const struct catalog *catalog;
+    due_summed *done;
+    void *arg;
+    struct due_sum sum;
+    char **users;
+    size_t user_count, next, under_way;
+    enum store_result result;
+    char *why;
+};
+
+/* One user of them. */
+struct share {
+    struct summing *all;
+    int64_t events;
+};
+
+static void add_row(void *arg, const struct due_row *row)
+{
+    struct share *one = arg;
+
+    one->events += row->count;
+}
+
+static void go_on(struct summing *all);
+
+static void note_failure(struct summing *all, enum store_result result, const char *why)
+{
+    if (result == STORE_DONE || all->result != STORE_DONE)
+        return;
+    all->result = result;
+    all->why = mem_text(why);
+}
+
+static void on_share(void *arg, enum store_result result, const char *why)
+{
+    struct share *one = arg;
+    struct summing *all = one->all;
+
+    note_failure(all, result, why);
+    all->sum.users += one->events > 0;
+    all->sum.events += one->events;
+    free(one);
+    all->under_way--;
+    go_on(all);
+}
+
+static void end_sum(struct summing *all)
+{
+    all->done(all->arg, all->result, all->result == STORE_DONE ? &all->sum : NULL, all->why);
+    for (size_t i = 0; i < all->user_count; i++)
+        free(all->users[i]);
+    free(all->users);
+    free(all->why);
+    free(all);
+}
+
+static void go_on(struct summing *all)
+{
+    while (all->next < all->user_count && all->under_way < AT_ONCE && all->result == STORE_DONE) {
+        struct share *one = mem_alloc(sizeof(*one));
+        *one = (struct share){all, 0};
+        all->under_way++;
+        due_count(all->store, all->catalog, span_of(all->users[all->next++]), add_row, on_share,
+                  one);
+    }
+    if (all->under_way == 0)
+        end_sum(all);
+}
+
+static void take_user(void *arg, struct span user)
+{
+    struct summing *all = arg;
+
+    all->users = mem_resize(all->users, (all->user_count + 1) * sizeof(*all->users));
+    all->users[all->user_count++] = span_text(user);
+}
+
+static int compare_users(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A scan may tell of one twice. */
+static void drop_doubles(struct summing *all)
+{
+    size_t kept = 0;
+
+    if (all->user_count > 1)
+        qsort(all->users, all->user_count, sizeof(*all->users), compare_users);
+    for (size_t i = 0; i < all->user_count; i++) {
+        if (kept > 0 && strcmp(all->users[kept - 1], all->users[i]) == 0)
+            free(all->users[i]);
+        else
+            all->users[kept++] = all->users[i];
+    }
+    all->user_count = kept;
+}
+
+static void on_users(void *arg, enum store_result result, const char *why)
+{
+    struct summing *all = arg;
+
+    note_failure(all, result, why);
+    drop_doubles(all);
+    go_on(all);
+}
+
+void due_count_all(struct store *s, const struct catalog *c, due_summed *done, void *arg)
+{
+    struct summing *all = mem_zero(sizeof(*all));
+
+    *all = (struct summing){.store = s, .catalog = c, .done = done, .arg = arg};
+    store_device_users(s, take_user, on_users, all);
 }

@@ -19,4 +19,14 @@ typedef void due_each(void *arg, const struct due_row *row);
 void due_count(struct store *s, const struct catalog *c, struct span user, due_each *each,
                store_done *done, void *arg);
 
+/* Counts it for all users of whom a device is known: one after the other, and a few at a time, so
+ * it takes a while where they are many. sum is NULL unless the result is STORE_DONE. */
+struct due_sum {
+    int64_t users; /* for whom something waits */
+    int64_t events;
+};
+typedef void due_summed(void *arg, enum store_result result, const struct due_sum *sum,
+                        const char *why);
+void due_count_all(struct store *s, const struct catalog *c, due_summed *done, void *arg);
+
 #endif

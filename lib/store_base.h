@@ -165,6 +165,11 @@ struct store_call *store_call(struct store *s, store_done *done, void *arg, int 
 void store_call_note(struct store_call *c, const struct reply *r);
 void store_call_end(struct store_call *c);
 
+/* Calls each for what stands in the braces of every key that begins so, is of that type, and
+ * matches a pattern of room.h there; then ends the call. */
+void store_scan(struct store *s, const char *prefix, const char *type, struct span pattern,
+                store_room *each, struct store_call *call);
+
 /* The reply_fn of a call whose replies say nothing but whether it worked. */
 void store_call_reply(void *arg, const struct reply *r);
 

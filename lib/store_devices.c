@@ -175,3 +175,8 @@ void store_devices(struct store *s, struct span user, store_device_each *each, s
     redis_command(s->redis, on_devices, l, 2, argv);
     buf_fini(&key);
 }
+
+void store_device_users(struct store *s, store_room *each, store_done *done, void *arg)
+{
+    store_scan(s, DEVICES_KEY, "hash", span_of("*"), each, store_call(s, done, arg, 1));
+}

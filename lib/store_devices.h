@@ -44,4 +44,7 @@ typedef void store_device_each(void *arg, struct span device, struct span room, 
 void store_devices(struct store *s, struct span user, store_device_each *each, store_done *done,
                    void *arg);
 
+/* Calls each for every user of whom a device is known, in no order; then done. */
+void store_device_users(struct store *s, store_room *each, store_done *done, void *arg);
+
 #endif

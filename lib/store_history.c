@@ -417,22 +417,22 @@ struct scan {
     struct store *store;
     struct store_call *call;
     store_room *each;
-    size_t server;
+    const char *type;
+    size_t server, before; /* bytes of a key before what it is about */
     struct buf match;
 };
 
 static void scan_on(struct scan *c, struct span cursor);
 
-static void tell_room(struct scan *c, struct span key)
+static void tell_key(struct scan *c, struct span key)
 {
-    size_t before = sizeof(HISTORY_KEY); /* the opening brace in the place of the NUL */
-    struct span pattern = {c->match.at + before, c->match.len - before - 1};
+    struct span pattern = {c->match.at + c->before, c->match.len - c->before - 1};
 
-    if (key.len <= before + 1)
+    if (key.len <= c->before + 1)
         return;
-    struct span room = {key.at + before, key.len - before - 1};
-    if (room_matches(pattern, room))
-        c->each(c->call->arg, room);
+    struct span about = {key.at + c->before, key.len - c->before - 1};
+    if (room_matches(pattern, about))
+        c->each(c->call->arg, about);
 }
 
 static void on_scan(void *arg, const struct reply *r)
@@ -442,7 +442,7 @@ static void on_scan(void *arg, const struct reply *r)
 
     store_call_note(c->call, r);
     for (size_t i = 0; keys != NULL && i < reply_count(keys); i++)
-        tell_room(c, reply_text(reply_at(keys, i)));
+        tell_key(c, reply_text(reply_at(keys, i)));
     if (keys != NULL && !span_is(reply_text(reply_at(r, 0)), "0")) {
         scan_on(c, reply_text(reply_at(r, 0)));
         return;
@@ -459,19 +459,29 @@ static void on_scan(void *arg, const struct reply *r)
 static void scan_on(struct scan *c, struct span cursor)
 {
     struct span words[] = {span_of("SCAN"),  cursor,         span_of("MATCH"), buf_span(&c->match),
-                           span_of("COUNT"), span_of("500"), span_of("TYPE"),  span_of("stream")};
+                           span_of("COUNT"), span_of("500"), span_of("TYPE"),  span_of(c->type)};
 
     redis_command_at(c->store->redis, c->server, on_scan, c, 8, words);
+}
+
+void store_scan(struct store *s, const char *prefix, const char *type, struct span pattern,
+                store_room *each, struct store_call *call)
+{
+    struct scan *c = mem_zero(sizeof(*c));
+
+    c->store = s;
+    c->call = call;
+    c->each = each;
+    c->type = type;
+    buf_printf(&c->match, "%s{", prefix);
+    c->before = c->match.len;
+    buf_join(&c->match, pattern);
+    buf_char(&c->match, '}');
+    scan_on(c, span_of("0"));
 }
 
 void store_histories(struct store *s, struct span pattern, store_room *each, store_done *done,
                      void *arg)
 {
-    struct scan *c = mem_zero(sizeof(*c));
-
-    c->store = s;
-    c->call = store_call(s, done, arg, 1);
-    c->each = each;
-    buf_printf(&c->match, HISTORY_KEY "{%.*s}", (int)pattern.len, pattern.at);
-    scan_on(c, span_of("0"));
+    store_scan(s, HISTORY_KEY, "stream", pattern, each, store_call(s, done, arg, 1));
 }

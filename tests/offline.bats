@@ -374,6 +374,12 @@ redis_is_lost()
     collab-member -q remove team:t1 ann
     run -0 collab-who --waiting --format json ann
     [ "$output" = '{"user":"ann","device":"phone","room":"user:ann","waiting":2}' ]
+    run -0 collab-stats --waiting
+    [ "$output" = '1 users, 2 events' ]
+    run -0 collab-stats --waiting --format json
+    [ "$output" = '{"users":1,"waiting":2}' ]
+    run -0 collab-stats --waiting --format prometheus
+    [[ $output = *$'\ncollab_waiting_events 2' ]]
     run -2 collab-who --waiting
     [ "$output" = 'collab-who: --waiting is of a USER, and not for --watch' ]
 }
