@@ -7,9 +7,9 @@ CLIENTS=$BATS_TEST_DIRNAME/clients
 
 setup()
 {
+    cd "$BATS_TEST_TMPDIR" || return
     start_redis
     grant
-    cd "$BATS_TEST_TMPDIR" || return
 }
 
 teardown()

@@ -101,6 +101,11 @@ from() # ADDRESS
     [[ ${lines[0]} = 'HTTP/1.1 400 Bad Request'* ]]
 }
 
+@test "without a trusted proxy there is nobody to send a header" {
+    run -2 collabd --port 0 --key-file "$(key_file)" --proxy-protocol
+    [ "$output" = 'collabd: --proxy-protocol: only with --trusted-proxy' ]
+}
+
 @test "a header that comes a byte at a time, at a Unix socket too" {
     local socket=$BATS_TEST_TMPDIR/s
     start_behind_proxy --listen "unix:$socket" --listen 127.0.0.1:0 --trusted-proxy unix

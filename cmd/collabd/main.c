@@ -192,17 +192,19 @@ static void say_goodbye(uv_signal_t *handle, int number)
 
 /* --- set-up and take-down ----------------------------------------------------------------- */
 
-/* As many descriptors as may be had: a connection is one. */
-static void raise_descriptor_limit(const struct limits *limits)
+/* As many descriptors as may be had: a connection is one, or three by TLS. */
+static void raise_descriptor_limit(const struct gateway *g)
 {
+    enum { OF_TLS = 3 };
     struct rlimit most;
+    int64_t wanted = g->limits.connections * (g->identity ? OF_TLS : 1);
     if (getrlimit(RLIMIT_NOFILE, &most) != 0)
         return;
     most.rlim_cur = most.rlim_max;
     setrlimit(RLIMIT_NOFILE, &most);
-    if (most.rlim_max < (rlim_t)limits->connections)
-        log_warning("the limit of open files, %llu, is below that of connections, %lld",
-                    (unsigned long long)most.rlim_max, (long long)limits->connections);
+    if (most.rlim_max < (rlim_t)wanted)
+        log_warning("the limit of open files, %llu, is below what all connections may take, %lld",
+                    (unsigned long long)most.rlim_max, (long long)wanted);
 }
 
 static void set_up_loop(struct collabd *d)
@@ -345,7 +347,7 @@ int main(int argc, char **argv)
         fail(STATUS_USAGE, &f);
     limits_settle(&d.gateway.limits, set, d.gateway.catalog);
     d.gateway.connections_room = d.gateway.limits.connections;
-    if (networks_parse(&d.gateway.trusted_proxies, &set->trusted_proxies, &f) != 0 ||
+    if (reload_proxies(set, &d.gateway.trusted_proxies, &f) != 0 ||
         neighbours_check(&d.gateway, &f) != 0 || www_check(&d.gateway, &f) != 0 ||
         reload_identity(set, &d.gateway.identity, &f) != 0)
         fail(STATUS_USAGE, &f);
@@ -355,7 +357,7 @@ int main(int argc, char **argv)
         fail(STATUS_USAGE, &f);
     if (set->workers && !set->worker)
         return supervise(&d.gateway, argc, argv);
-    raise_descriptor_limit(&d.gateway.limits);
+    raise_descriptor_limit(&d.gateway);
     set_up_loop(&d);
     find_redis(&d);
     set_up_stages(&d);

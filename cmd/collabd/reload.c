@@ -19,6 +19,13 @@ struct catalog *reload_catalog(const struct settings *set, struct fault *f)
     return c;
 }
 
+int reload_proxies(const struct settings *set, struct networks *out, struct fault *f)
+{
+    if (set->proxy_protocol && !set->trusted_proxies.count)
+        return fault_set(f, "--proxy-protocol: only with --trusted-proxy");
+    return networks_parse(out, &set->trusted_proxies, f);
+}
+
 static bool wants_tls(const struct settings *set)
 {
     for (size_t i = 0; i < set->listen.count; i++)
@@ -72,7 +79,7 @@ static int read_all(struct fresh *n, const struct gateway *g, int argc, char **a
     if (opt_parse(&settings_program, &n->settings, argc, argv, &first, f) != OPT_RUN)
         return -1;
     worker_settle(&n->settings);
-    if (networks_parse(&n->proxies, &n->settings.trusted_proxies, f) != 0)
+    if (reload_proxies(&n->settings, &n->proxies, f) != 0)
         return -1;
     n->catalog = reload_catalog(&n->settings, f);
     if (!n->catalog || reload_identity(&n->settings, &n->identity, f) != 0)

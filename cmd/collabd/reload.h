@@ -8,6 +8,9 @@
 /* The catalog that the settings name, or the one built in. NULL with a fault. */
 struct catalog *reload_catalog(const struct settings *set, struct fault *f);
 
+/* Which proxies are trusted. -1 with a fault. */
+int reload_proxies(const struct settings *set, struct networks *out, struct fault *f);
+
 /* What is shown where TLS is spoken; NULL where it is not. -1 with a fault. */
 int reload_identity(const struct settings *set, struct tls_identity **out, struct fault *f);
 
