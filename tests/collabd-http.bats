@@ -56,7 +56,7 @@ teardown()
     enter ann a:1 a:2
     enter bob a:1
     curl -sS "http://$GATEWAY/api/v1/ws/stats" >"$ANSWER"
-    [ "$(jq -c '[.node, .state, .clients, .rooms, .clients_per_room]' "$ANSWER")" = \
+    [ "$(jq -cS '[.node, .state, .clients, .rooms, .clients_per_room]' "$ANSWER")" = \
         '["n1","ready",2,2,{"a:1":2,"a:2":1}]' ]
     [ "$(jq -c '[.metrics.connections, .metrics.joins]' "$ANSWER")" = '[2,3]' ]
     [ "$(jq -r '.pid' "$ANSWER")" = "$(pid_of collabd)" ]
