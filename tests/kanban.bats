@@ -129,6 +129,10 @@ END
     check compression "http://$GATEWAY"
 }
 
+@test "what is for a user who is away waits" {
+    check offline "$A" "$B"
+}
+
 @test "who comes back goes on where it was" {
     check reconnecting "$A"
 }

@@ -283,6 +283,20 @@ run({
     await ann.hears("task:deleted");
   },
 
+  // What was for her while she was away comes first when she is back, on another node.
+  async offline(a, b) {
+    const away = await connect(ANN, a);
+    away.leaves();
+    const waiting = [["user:invited", 1], ["user:assigned", 2], ["user:invited", 3]];
+    await emit(...waiting.map(([type, n]) => ({ type, data: { userId: ANN, n } })));
+    const ann = await connect(ANN, b);
+    await event("user:invited", { userId: ANN, n: 4 });
+    await waitUntil("all have come", () => ann.events.some((e) => e.args[0].n === 4));
+    const came = ann.events.filter((e) => e.type.startsWith("user:"));
+    assert.deepStrictEqual(came.map((e) => [e.type, e.args[0].n]), [...waiting, ["user:invited", 4]]);
+    assert.deepStrictEqual(came.slice(0, 3).map((e) => e.args[1].offline), [true, true, true]);
+  },
+
   // Two people edit one task. Who was behind is told, with what came first; changes of different
   // fields are both taken.
   async conflicts(a, b) {
