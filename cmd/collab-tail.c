@@ -617,12 +617,6 @@ static void subscribe(struct client *c)
     buf_fini(&message);
 }
 
-static void on_welcome(struct client *c)
-{
-    tail.retry_ms = RETRY_FIRST_MS;
-    subscribe(c);
-}
-
 static size_t say_refused(struct span data)
 {
     size_t count = 0;
@@ -641,10 +635,32 @@ static size_t say_refused(struct span data)
     return count;
 }
 
-static void on_subscribed(struct span data)
+/* Whether it was asked for events from before. */
+static bool is_resuming(void)
+{
+    for (size_t i = 0; i < tail.room_count; i++)
+        if (bookmark_find(tail.places, tail.rooms[i]))
+            return true;
+    return place_compare(tail.since, follow_anywhere) != 0;
+}
+
+/* The history could not be read, and what comes now would hide what is missing before it. */
+static void come_again(struct client *c)
+{
+    notice(&tail.degraded, "%s: the gateway has lost Redis, and with it the history; trying again",
+           tail.set.url);
+    client_close(c);
+}
+
+static void on_subscribed(struct client *c, struct span data)
 {
     struct span degraded;
     size_t refused = say_refused(data);
+    if (json_get(data, "degraded", &degraded) && is_resuming()) {
+        come_again(c);
+        return;
+    }
+    tail.retry_ms = RETRY_FIRST_MS;
     if (tail.was_up)
         notice(&tail.found, "%s: connected again", tail.set.url);
     if (json_get(data, "degraded", &degraded))
@@ -700,9 +716,9 @@ static void on_message(struct client *c, void *ctx, struct span text)
     else if (json_get(text, "code", &unused))
         on_error(c, text, e.data);
     else if (json_get(text, "ref", &unused))
-        on_subscribed(e.data);
+        on_subscribed(c, e.data);
     else if (span_is(e.type, "connection.ack"))
-        on_welcome(c);
+        subscribe(c);
 }
 
 static void on_open(struct client *c, void *ctx)

@@ -143,6 +143,27 @@ start_tail() # OPERAND...
     numbers "$OUT" | diff - <(seq 11 30)
 }
 
+@test "tail: through a gateway that has no Redis just now, nothing is passed over" {
+    COLLAB_TOKEN=$(token '{"sub":"u1","rooms":["*"]}')
+    export COLLAB_TOKEN
+    start_node other --probe-interval 200ms
+    start_tail --url "ws://$GATEWAY/ws" task:t1
+    emit_numbered task:t1 1 10
+    wait_for_line "$OUT" '"n":10}'
+    stop tail KILL
+    emit_numbered task:t1 11 20
+    kill -STOP "$(pid_of redis)"
+    wait_until eval '[[ $(curl -s "http://$GATEWAY/health") = *degraded* ]]'
+    start tail bash -c 'exec collab-tail --state "$0" --url "$2" task:t1 >>"$1"' "$STATE" "$OUT" \
+        "ws://$GATEWAY/ws"
+    wait_for_line "$BATS_TEST_TMPDIR/tail.err" 'and with it the history; trying again'
+    kill -CONT "$(pid_of redis)"
+    wait_for_line "$OUT" '"n":20}'
+    emit_numbered task:t1 21 30
+    wait_for_line "$OUT" '"n":30}'
+    numbers "$OUT" | diff - <(seq 30)
+}
+
 @test "tail: wrong words for --since" {
     run -2 collab-tail --since yesterday task:t1
     run -2 collab-tail --since 17-0 'task:*'
