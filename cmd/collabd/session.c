@@ -83,13 +83,19 @@ void session_unref(struct session *s)
     free(s);
 }
 
+/* As long as the token is good for a new connection, so that none is let in only to go. */
+static int64_t expires_ms(const struct session *s)
+{
+    return s->who->expires_s * 1000 + s->gateway->settings.leeway_ms;
+}
+
 /* The next time at which something may be due: a beat, or the token's end. */
 static int64_t next_due_ms(const struct session *s, int64_t now_ms)
 {
     int64_t due = now_ms + beat_ms(s);
     if (!s->who->expires_s)
         return due;
-    int64_t expires_in_ms = s->who->expires_s * 1000 - clock_wall_ms();
+    int64_t expires_in_ms = expires_ms(s) - clock_wall_ms();
     return expires_in_ms < beat_ms(s) ? now_ms + expires_in_ms : due;
 }
 
@@ -186,7 +192,7 @@ static enum close_code overdue(const struct session *s, int64_t now_ms)
 {
     if (!s->who)
         return CLOSE_LATE;
-    if (s->who->expires_s && clock_wall_ms() / 1000 >= s->who->expires_s)
+    if (s->who->expires_s && clock_wall_ms() >= expires_ms(s))
         return CLOSE_EXPIRED;
     if (s->codec->ping && now_ms - s->heard_ms >= s->gateway->limits.silence_ms)
         return CLOSE_SILENT;
