@@ -130,6 +130,8 @@ static void add_event(struct draft *d, const struct catalog_event *e)
     add_field_of(properties, v->user, string);
     add_field_of(properties, v->time, "{\"type\":\"string\",\"format\":\"date-time\"}");
     add_field_of(properties, v->id, string);
+    if (e->class == CATALOG_KEPT)
+        add_field_of(properties, v->offline, "{\"type\":\"boolean\"}");
     if (e->version != CATALOG_UNVERSIONED)
         add_field_of(properties, v->version, "{\"type\":\"integer\"}");
     add_data(properties, v->data, form_of_event(e, &d->arena));

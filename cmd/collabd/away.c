@@ -181,7 +181,7 @@ static bool note_sent(struct away *a)
     for (uint32_t i = 0; i < s->seat_count; i++) {
         struct span room = hub_seat_room(s, i);
         struct place at = hub_seat_place(s, i);
-        bool is_placed = place_compare(at, follow_anywhere) != 0;
+        bool is_placed = at.epoch && place_compare(at, follow_anywhere) != 0;
         if (!is_placed || hub_is_seat_held(s, i) || !waits_in(s->gateway, room))
             continue;
         struct step *step = find_step(a, room);
