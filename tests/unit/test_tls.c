@@ -9,13 +9,15 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 /* A server in memory, with a certificate of its own making that $SSL_CERT_FILE says to trust. */
 static struct {
-    char file[32];
+    char file[32], key_file[32];
     EVP_PKEY *key;
     X509 *certificate;
     SSL_CTX *context;
@@ -78,6 +80,7 @@ static int teardown(void **state)
 {
     (void)state;
     unlink(t.file);
+    unlink(t.key_file);
     tls_free(t.client);
     SSL_free(t.ssl);
     SSL_CTX_free(t.context);
@@ -213,13 +216,98 @@ static void test_no_tls(void **state)
     assert_string_equal(f.text, "TLS: wrong version number");
 }
 
+/* What one end has to say is heard by the other, until neither has anything to say. */
+static void converse(struct tls *a, struct tls *b, struct buf *heard_by_a, struct buf *heard_by_b)
+{
+    struct fault f = {""};
+    for (bool said = true; said;) {
+        struct buf bytes = {0};
+        tls_output(a, &bytes);
+        said = bytes.len > 0;
+        assert_int_equal(tls_input(b, buf_span(&bytes), heard_by_b, &f), 0);
+        buf_clear(&bytes);
+        tls_output(b, &bytes);
+        said = said || bytes.len > 0;
+        assert_int_equal(tls_input(a, buf_span(&bytes), heard_by_a, &f), 0);
+        buf_fini(&bytes);
+    }
+}
+
+static void write_key(void)
+{
+    strcpy(t.key_file, "/tmp/test_tls.XXXXXX");
+    FILE *file = fdopen(mkstemp(t.key_file), "w");
+    assert_int_equal(PEM_write_PrivateKey(file, t.key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(file);
+}
+
+/* Two servers' sessions side by side, so that one's bytes are not the other's. */
+static void test_both_sides(void **state)
+{
+    (void)state;
+    struct fault f = {""};
+    struct tls *clients[2], *servers[2];
+    struct buf heard[4] = {{0}};
+    write_key();
+    struct tls_identity *id = tls_identity_load(t.file, t.key_file, &f);
+    assert_non_null(id);
+    assert_true(tls_identity_expires_s(id) > time(NULL));
+    for (int i = 0; i < 2; i++) {
+        clients[i] = tls_new("gateway.example", &f);
+        servers[i] = tls_accept(id);
+        assert_false(tls_is_open(servers[i]));
+        tls_send(clients[i], span_of(i ? "one" : "none"));
+        tls_send(servers[i], span_of(i ? "two" : "nothing"));
+    }
+    tls_identity_free(id);
+    for (int i = 1; i >= 0; i--) {
+        converse(clients[i], servers[i], &heard[i], &heard[2 + i]);
+        assert_true(tls_is_open(servers[i]) && tls_is_open(clients[i]));
+        assert_false(tls_is_resumed(servers[i]) || tls_has_ended(servers[i]));
+        tls_finish(clients[i]);
+        converse(clients[i], servers[i], &heard[i], &heard[2 + i]);
+        assert_true(tls_has_ended(servers[i]));
+    }
+    assert_string_equal(heard[0].at, "nothing");
+    assert_string_equal(heard[1].at, "two");
+    assert_string_equal(heard[2].at, "none");
+    assert_string_equal(heard[3].at, "one");
+    for (int i = 0; i < 4; i++)
+        buf_fini(&heard[i]);
+    for (int i = 0; i < 2; i++) {
+        tls_free(clients[i]);
+        tls_free(servers[i]);
+    }
+}
+
+static void test_identities_that_are_none(void **state)
+{
+    (void)state;
+    struct fault f;
+    write_key();
+    assert_null(tls_identity_load(t.key_file, t.key_file, &f));
+    assert_non_null(strstr(f.text, ": holds no certificate that can be used"));
+    EVP_PKEY_free(t.key);
+    t.key = EVP_EC_gen("P-256");
+    unlink(t.key_file);
+    write_key();
+    assert_null(tls_identity_load(t.file, t.key_file, &f));
+    assert_non_null(strstr(f.text, ": is not the certificate's key"));
+    chmod(t.key_file, 0640);
+    assert_null(tls_identity_load(t.file, t.key_file, &f));
+    assert_non_null(strstr(f.text, ": mode 0640 lets others read it"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_name),       TEST(test_address),       TEST(test_pieces),    TEST(test_much),
-        TEST(test_wrong_name), TEST(test_wrong_address), TEST(test_untrusted), TEST(test_no_tls),
+        TEST(test_name),       TEST(test_address),
+        TEST(test_pieces),     TEST(test_much),
+        TEST(test_wrong_name), TEST(test_wrong_address),
+        TEST(test_untrusted),  TEST(test_no_tls),
+        TEST(test_both_sides), TEST(test_identities_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
