@@ -247,3 +247,25 @@ task_updated() # TITLE [OPTION]...
     [[ "${lines[2]}" == *'"version":2,'* ]]
     [ "${#lines[@]}" -eq 3 ]
 }
+
+@test "users of Redis with no more rights than the manual names" {
+    local n url=${COLLAB_REDIS#redis://}
+    local cluster=(+cluster\|info +cluster\|slots +asking)
+    for n in 1 2 3; do
+        server "$n" acl setuser emit on '>pw' resetchannels '&collab:room:*' '&collab:probe:*' \
+            '&collab:slot:*' '~collab:*' +ping +publish +subscribe +info +get +set +evalsha +eval \
+            '+script|load' +time +xadd +xtrim +xrange +xrevrange +pexpire +hmget +hget +hset +hdel \
+            +del +spublish "${cluster[@]}" >/dev/null
+        server "$n" acl setuser tail on '>pw' resetchannels '&collab:room:*' '&collab:probe:*' \
+            '&collab:slot:*' '%R~collab:history:*' +ping +subscribe +ssubscribe +info +xrange \
+            +xrevrange +scan "${cluster[@]}" >/dev/null
+    done
+    start tail env COLLAB_REDIS="redis://tail:pw@$url" collab-tail --verbose '*' task:t1
+    wait_for_line "$(here)/tail.err" 'listening to'
+    export COLLAB_REDIS="redis://emit:pw@$url"
+    collab-emit --room task:t9 --type live
+    collab-emit --catalog "$CATALOG" --type task:created \
+        --data '{"taskId":"t1","projectId":"p1","title":"a"}'
+    task_updated b --key k1
+    wait_until has_lines tail 3
+}
