@@ -300,6 +300,22 @@ is_wrong() # MESSAGE OPTION...
     wait_for_line ann.heard 'close 4001 too slow: come back and resume'
 }
 
+@test "of who never reads nothing is left when it was closed" {
+    local before n
+    start_player
+    start_secure --outbox-size 512k --outbox-time 1s
+    before=$(descriptors)
+    enter_secure ann
+    tell ann pause
+    for ((n = 0; n < 60; n++)); do
+        seq 300 | sed "s/.*/{\"type\":\"n\",\"room\":\"a:1\",\"data\":\"$(printf %01000d 0)\"}/" |
+            collab-emit
+        if tls_metric_is slow_clients_closed_total 1; then break; fi
+    done
+    wait_until tls_metric_is slow_clients_closed_total 1
+    wait_until no_visitor_is_left "$before"
+}
+
 # Every case in hostile/, by TLS.
 @test "what hostile peers do by TLS is answered as without it" {
     start_secure --handshake-time 500ms --auth-time 500ms --auth-rate off

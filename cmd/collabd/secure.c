@@ -34,7 +34,7 @@ struct secure {
     struct secure *prev, *next;
     struct visitor visitor;
     struct tls *tls;
-    struct alarm alarm; /* of the handshake's end, and of the farewell's */
+    struct alarm alarm; /* of the handshake, of a client that takes nothing, of the farewell */
     uv_stream_t *outer; /* the client's */
     uv_pipe_t inner;    /* our end of the pair */
     int holders;        /* libuv's handles, and writes under way: freed by the last */
@@ -136,6 +136,8 @@ static void written(uv_write_t *write, int status)
         cannot_write(c, write->handle);
     if (outer && all && c->over)
         end(c);
+    else if (outer && all && c->handed)
+        wheel_cancel(&c->alarm.timer);
     if (!c->closing && all && outer && c->handed)
         read_inner(c);
     if (!c->closing && all && !outer)
@@ -177,6 +179,16 @@ static bool write_bytes(struct secure *c, uv_stream_t *to, struct span bytes)
     return false;
 }
 
+/* The gateway is heard again when the client has taken what is on its way. One that never does is
+ * closed as too slow by the gateway, which is not heard: so the time for that is watched here too.
+ */
+static void wait_for_client(struct secure *c)
+{
+    uv_read_stop((uv_stream_t *)&c->inner);
+    if (!wheel_is_set(&c->alarm.timer))
+        set_alarm(c, c->all->gateway->settings.outbox_ms_max + FAREWELL_MS);
+}
+
 /* To the client goes what its session has to say. */
 static void flush(struct secure *c)
 {
@@ -187,7 +199,7 @@ static void flush(struct secure *c)
     if (taken || c->closing)
         return;
     if (c->handed)
-        uv_read_stop((uv_stream_t *)&c->inner);
+        wait_for_client(c);
     if (uv_stream_get_write_queue_size(c->outer) > BACKLOG_BYTES + 2 * PAIR_BYTES)
         end(c);
 }
