@@ -273,3 +273,22 @@ no_owner_but() # COUNT
     [ "$(heard watch '"type":"room:out"')" -le 5 ]
 }
 
+@test "sixty rooms hear of one user" {
+    local rooms
+    start_user ann a
+    rooms=$(printf ',"project:r%d"' {1..70})
+    tell ann "{\"type\":\"subscribe\",\"data\":[${rooms:1}],\"ref\":1}"
+    hears ann '"ref":1'
+    start tail collab-tail '*'
+    tailing()
+    {
+        [ "$(redis pubsub numpat)" -gt 0 ]
+    }
+    wait_until tailing
+    tell ann '{"type":"presence:update","data":{"status":"away"}}'
+    wait_for_line "$(here)/tail.out" '"project:r60"'
+    wait_for_line "$(here)/tail.out" '"status":"away"'
+    collab-emit -r project:r1 -t last
+    wait_for_line "$(here)/tail.out" '"last"'
+    [ "$(grep -F '"status":"away"' "$(here)/tail.out" | jq '.rooms | length' | jq -s add)" -eq 60 ]
+}

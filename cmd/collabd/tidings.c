@@ -425,10 +425,10 @@ void tidings_user(struct tidings *t, const struct tidings_user *u, tidings_done 
         tell_user(w);
         return;
     }
-    for (size_t i = 0; p->reach & CATALOG_REACH_JOINED && i < u->room_count; i++)
-        add_room(w, u->rooms[i]);
     for (size_t i = 0; p->reach_rooms && p->reach_rooms[i]; i++)
         add_room(w, span_of(p->reach_rooms[i]));
+    for (size_t i = 0; p->reach & CATALOG_REACH_JOINED && i < u->room_count; i++)
+        add_room(w, u->rooms[i]);
     if (p->reach & CATALOG_REACH_MEMBER)
         find_member_rooms(w);
     else
