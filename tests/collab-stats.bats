@@ -31,8 +31,8 @@ put_node() # NAME STATE CONNECTIONS DELIVERIES_PER_S [UPTIME_S]
             metrics: {connections: $connections, rooms: 2, joins: 3, outbox_bytes: 0,
                 redis_up: 1, deliveries_total: 123456789012},
             rates: {events_in: 1.5, events_out: 0, $deliveries, messages_in: 4, sent_bytes: 0}}')
-    redis sadd collab:nodes "$1" >/dev/null
     redis set "collab:node:$1" "$record" PX 60000 >/dev/null
+    redis sadd collab:nodes "$1" >/dev/null # after it: who finds no record takes the name off
 }
 
 @test "a table of all nodes, with their total" {
