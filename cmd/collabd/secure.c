@@ -128,12 +128,12 @@ static void written(uv_write_t *write, int status)
 {
     struct rest *r = write->data;
     struct secure *c = r->secure;
-    bool outer = write->handle == c->outer;
-    bool all = uv_stream_get_write_queue_size(write->handle) == 0;
+    uv_stream_t *to = write->handle;
+    bool outer = to == c->outer, all = uv_stream_get_write_queue_size(to) == 0;
     buf_fini(&r->bytes);
     free(r);
     if (status < 0)
-        cannot_write(c, write->handle);
+        cannot_write(c, to);
     if (outer && all && c->over)
         end(c);
     else if (outer && all && c->handed)
