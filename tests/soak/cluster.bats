@@ -1,6 +1,6 @@
 # The same over a cluster, to whose servers it happens: masters are killed and hand over, slots move.
 # Redis may lose what it had taken, when a master is killed before its replica has it; a client is
-# told of each such gap, and gets nothing twice and all in order.
+# told of each such gap, and but for that gets all in order and nothing twice.
 
 load ../helpers
 load ../cluster
@@ -62,8 +62,8 @@ move_room() # ROOM
     from=$(server_of "$1")
     to=2
     [ "$from" -ne 2 ] || to=3
-    publish &
-    move_slot "$1" "$from" "$to"
+    move_slot "$1" "$from" "$to" 3>&- &
+    publish
     wait $!
 }
 
@@ -79,14 +79,26 @@ something_happens() # WHAT
     esac >/dev/null
 }
 
+# What a client got of a room: in order and once, but that it may be behind after it was told of a
+# gap. What was lost and never confirmed is published again, as nobody knows of its key any more.
+in_order() # N ROOM
+{
+    awk -v room="\"room\":\"$2\"" '
+        index($0, "\"type\":\"gap\"") && index($0, room) || /"recovered":false/ { last = 0 }
+        index($0, room) && match($0, /"n":[0-9]+}}$/) {
+            n = substr($0, RSTART + 4) + 0
+            if (n <= last) { print FILENAME ": " room ": " n " after " last; exit 1 }
+            last = n
+        }' "$DIR/told.$1"
+}
+
 @test "soak over a cluster" {
     local n room
     go_through
     for n in {0..5}; do
         for room in room:1 room:2; do
-            numbers "$n" $room | sort -nuc
+            in_order "$n" $room
         done
-        sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$DIR/told.$n" | sort -n | uniq -d | wc -l | grep -qx 0
         all_have "$N" || grep -qE '"type":"gap"|"recovered":false' "$DIR/told.$n"
     done
 }
