@@ -199,8 +199,10 @@ static int prepare(struct telling *t, struct store_member *m, struct fault *f)
     return failed ? -1 : 0;
 }
 
-static void telling_fini(struct telling *t)
+/* The change it was made for speaks of it no more. */
+static void telling_fini(struct telling *t, struct store_member *m)
 {
+    m->events = (struct store_member_events){0};
     notice_fini(&t->added.notice);
     notice_fini(&t->changed.notice);
     notice_fini(&t->removed.notice);
@@ -228,7 +230,7 @@ static void change(struct store_member *m, const struct line *from)
 
     if (check(m, &f) != 0 || prepare(&telling, m, &f) != 0) {
         refuse(from, f.text);
-        telling_fini(&telling);
+        telling_fini(&telling, m);
         return;
     }
     struct ticket *t = mem_alloc(sizeof *t);
@@ -236,7 +238,7 @@ static void change(struct store_member *m, const struct line *from)
     t->from.text = (struct span){0};
     member.outstanding++;
     store_member_change(member.store, m, on_change, t);
-    telling_fini(&telling);
+    telling_fini(&telling, m);
     if (member.lines != NULL && member.outstanding > WINDOW && !member.held) {
         member.held = true;
         lines_pause(member.lines);

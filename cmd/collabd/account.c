@@ -18,17 +18,17 @@ static void drop_news(struct account *a)
     a->news = 0;
 }
 
-static void leave_idle(struct account *a)
+static void leave_idle(struct accounts *all, struct account *a)
 {
-    DL_DELETE(a->all->idle, a);
-    a->all->idle_count--;
+    DL_DELETE(all->idle, a);
+    all->idle_count--;
 }
 
-static void account_free(struct account *a)
+static void account_free(struct accounts *all, struct account *a)
 {
     drop_news(a);
-    leave_idle(a);
-    table_remove(&a->all->by_name, &a->node);
+    leave_idle(all, a);
+    table_remove(&all->by_name, &a->node);
     free(a);
 }
 
@@ -37,7 +37,7 @@ static void tidy(struct accounts *all, int64_t now_ms)
 {
     while (all->idle &&
            (all->idle_count >= ACCOUNTS_IDLE_MAX || now_ms >= all->idle->window.ends_ms))
-        account_free(all->idle);
+        account_free(all, all->idle);
 }
 
 static void write_name(struct buf *out, enum account_kind kind, struct span name)
@@ -90,7 +90,7 @@ struct account *account_find(const struct accounts *all, enum account_kind kind,
 struct account *account_hold(struct account *a)
 {
     if (!a->holders++)
-        leave_idle(a);
+        leave_idle(a->all, a);
     return a;
 }
 
@@ -124,7 +124,7 @@ int64_t account_news(struct account *a)
 void accounts_fini(struct accounts *all)
 {
     while (all->idle)
-        account_free(all->idle);
+        account_free(all, all->idle);
     assert(!all->by_name.count);
     table_fini(&all->by_name);
 }

@@ -168,12 +168,12 @@ void auth_let_in(struct gateway *g, struct account *address, struct span token,
     struct asking a = {g, address, who, done, arg};
     struct fault f;
     bool good = has_claims(g->catalog, token, &f);
-    if (good && g->catalog->auth.helper == CATALOG_HELPER_ALWAYS)
+    bool always = g->catalog->auth.helper == CATALOG_HELPER_ALWAYS;
+    bool instead = g->catalog->auth.helper == CATALOG_HELPER_INSTEAD && g->authz;
+    if (good ? always : instead)
         ask_helper(&a);
     else if (good)
         done(arg, who, 0, NULL);
-    else if (g->catalog->auth.helper == CATALOG_HELPER_INSTEAD && g->authz)
-        ask_helper(&a);
     else
         refuse(&a, ERROR_UNAUTHENTICATED, f.text);
 }

@@ -95,18 +95,30 @@ static bool is_loopback(const struct sockaddr_storage *a)
     return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
 }
 
+static void write_address(int fd, struct buf *out)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6; /* the largest */
+    } a = {0};
+    socklen_t len = sizeof(a);
+    char host[INET6_ADDRSTRLEN] = "";
+    getsockname(fd, &a.any, &len);
+    uv_ip_name(&a.any, host, sizeof(host));
+    if (a.any.sa_family == AF_INET6)
+        buf_printf(out, "[%s]:%d", host, ntohs(a.v6.sin6_port));
+    else
+        buf_printf(out, "%s:%d", host, ntohs(a.v4.sin_port));
+}
+
 static char *tcp_url(uv_tcp_t *tcp, bool tls)
 {
-    struct sockaddr_storage a;
-    int len = sizeof(a);
-    char host[INET6_ADDRSTRLEN];
     struct buf url = {0};
-    uv_tcp_getsockname(tcp, (struct sockaddr *)&a, &len);
-    uv_ip_name((struct sockaddr *)&a, host, sizeof(host));
-    bool v6 = a.ss_family == AF_INET6;
-    in_port_t port =
-        v6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port;
-    buf_printf(&url, v6 ? "%s[%s]:%d" : "%s%s:%d", tls ? HTTPS : HTTP, host, ntohs(port));
+    uv_os_fd_t fd = -1;
+    uv_fileno((uv_handle_t *)tcp, &fd);
+    buf_text(&url, tls ? HTTPS : HTTP);
+    write_address(fd, &url);
     return url.at;
 }
 
@@ -278,19 +290,6 @@ static struct port *open_port(struct listener *l, const char *text, struct fault
     }
     p->url = p->unix_socket ? mem_text(text) : tcp_url(&p->u.tcp, p->tls);
     return p;
-}
-
-static void write_address(int fd, struct buf *out)
-{
-    struct sockaddr_storage a = {0};
-    socklen_t len = sizeof(a);
-    char host[INET6_ADDRSTRLEN] = "";
-    getsockname(fd, (struct sockaddr *)&a, &len);
-    uv_ip_name((struct sockaddr *)&a, host, sizeof(host));
-    if (a.ss_family == AF_INET6)
-        buf_printf(out, "[%s]:%d", host, ntohs(((struct sockaddr_in6 *)&a)->sin6_port));
-    else
-        buf_printf(out, "%s:%d", host, ntohs(((struct sockaddr_in *)&a)->sin_port));
 }
 
 int listen_reserve(const struct settings *set, const char *address, struct buf *out,

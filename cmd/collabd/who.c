@@ -111,7 +111,7 @@ static void inquire(struct session *s, const struct request *r, void (*carry_on)
     q->outstanding = q->count + 1;
     for (int i = 0, count = q->count; i < count; i++) {
         if (hub_is_in(s->gateway->hub, s, room_of(q, i)))
-            judged(q, ADMITTED, NULL);
+            q->outstanding--;
         else
             admit(s, room_of(q, i), judged, q);
     }

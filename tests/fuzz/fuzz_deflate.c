@@ -31,7 +31,7 @@ static void try_message(struct deflate *d, struct span bytes)
 /* Bytes before the payload of a frame that a server sends. */
 static size_t header_bytes(const struct frame *f)
 {
-    int length = f->bytes[1];
+    unsigned char length = (unsigned char)f->bytes[1];
     return length < 126 ? 2 : length == 126 ? 4 : 10;
 }
 

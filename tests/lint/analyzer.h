@@ -11,6 +11,10 @@
 /* That an item is in the list which it is taken out of is not to be seen from its pointers. */
 void taken_out(void *head, const void *item);
 #undef HASH_DEL
-#define HASH_DEL(head, item) taken_out(&(head), item)
+#undef HASH_DELETE
+#define HASH_DEL(head, item)            taken_out(&(head), item)
+#define HASH_DELETE(handle, head, item) taken_out(&(head), item)
 #undef DL_DELETE
-#define DL_DELETE(head, item) taken_out(&(head), item)
+#undef DL_DELETE2
+#define DL_DELETE(head, item)              taken_out(&(head), item)
+#define DL_DELETE2(head, item, prev, next) taken_out(&(head), item)
