@@ -419,7 +419,7 @@ const checks = {
     const [one] = await servers();
     const n = await nodeClient("n", one.url, "room:1");
     emitter.to("room:1").emit("one", "text");
-    await until("the event", () => a.log.length);
+    await until("the event", () => a.log.length && n.log.length);
     const [[name, text, offset]] = a.log;
     assert.deepStrictEqual([name, text], ["one", "text"]);
     assert.match(offset, /^[a-z2-7]{16}\.[0-9]+$/);
