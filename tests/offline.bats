@@ -163,6 +163,24 @@ stands_at() # DEVICE ROOM ID
     waited ann user:ann 5 5
 }
 
+@test "a client that resumes by itself gets nothing twice" {
+    start_collabd
+    emit user:ann 1 2
+    come ann ''
+    waited ann user:ann 1 2
+    wait_until stands_at default user:ann "$id"
+    local second=$id
+    go ann
+    emit user:ann 3 4
+    come ann ''
+    say ann '{"type":"subscribe","data":{"rooms":["user:ann"],"since":{"user:ann":"'"$second"'"}}}'
+    wait_for_line "$BATS_TEST_TMPDIR/ann.heard" '"type":"subscribed","data":{"rooms":["user:ann"],"recovered":true'
+    wait_for_line "$BATS_TEST_TMPDIR/ann.heard" '"n":4}'
+    emit user:ann 5 5
+    wait_for_line "$BATS_TEST_TMPDIR/ann.heard" '"n":5}'
+    sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$BATS_TEST_TMPDIR/ann.heard" | diff - <(seq 5)
+}
+
 @test "each device gets all; one that the token names is that one" {
     start_collabd
     emit user:ann 1 2

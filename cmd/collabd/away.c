@@ -26,6 +26,8 @@ struct step {
     struct table_node node; /* by room */
     struct place at;        /* acknowledged */
     struct place sent;      /* before the ping that is on its way; epoch 0: nothing */
+    struct place from;      /* all after this was handed out */
+    bool is_handed;
     bool changed; /* Redis has to be told, that it is `at`, or nowhere if that has epoch 0 */
     char room[];
 };
@@ -33,7 +35,9 @@ struct step {
 /* A room whose events are being handed out. */
 struct opening {
     struct handout *handout;
-    bool known;  /* where the device stands */
+    bool known;    /* where the device stands */
+    bool is_asked; /* its client wants what is kept after this, too */
+    struct place asked;
     bool is_new; /* it was never there: nothing is missing before what it gets */
     bool done;
 };
@@ -369,6 +373,15 @@ static void all_known(struct handout *h)
         bus_settle(gateway_of(h)->bus, listened, h);
 }
 
+static void note_from(struct away *a, struct span room, const struct store_standing *there)
+{
+    struct step *step = find_step(a, room);
+    step->from = there->at;
+    step->is_handed = true;
+    if (!there->is_new)
+        step->at = there->at;
+}
+
 static void stands(void *arg, enum store_result result, const struct store_standing *there,
                    const char *why)
 {
@@ -377,10 +390,11 @@ static void stands(void *arg, enum store_result result, const struct store_stand
     size_t i = (size_t)(o - h->openings);
     if (there) {
         o->known = true;
-        o->is_new = there->is_new;
-        h->request.points[i].since = there->at;
-        if (!there->is_new && h->session->away)
-            find_step(h->session->away, room_of(h, i))->at = there->at;
+        bool counts = o->is_asked && (there->is_new || place_compare(o->asked, there->at) < 0);
+        o->is_new = there->is_new && !counts;
+        h->request.points[i].since = counts ? o->asked : there->at;
+        if (h->session->away)
+            note_from(h->session->away, room_of(h, i), there);
     }
     h->failed |= result == STORE_UNAVAILABLE;
     h->refused |= result == STORE_REFUSED;
@@ -445,6 +459,38 @@ void away_begin(struct session *s)
     if (!wheel_is_set(&a->look.timer))
         set_look(a, PONG_MS);
     begin_next(a);
+}
+
+/* While it is being found out where the device stands: it is handed all from the earlier place on.
+ */
+static bool will_cover(struct handout *h, struct span room, struct place since)
+{
+    for (size_t i = 0; h && i < h->request.count; i++) {
+        if (h->openings[i].known || !span_equal(room_of(h, i), room))
+            continue;
+        h->openings[i].is_asked = true;
+        h->openings[i].asked = since;
+        return true;
+    }
+    return false;
+}
+
+bool away_covers(struct session *s, struct span room, struct place since)
+{
+    struct step *step = s->away ? table_find(&s->away->steps, room) : NULL;
+    if (s->away && will_cover(s->away->now, room, since))
+        return true;
+    bool covers = step && step->is_handed && place_compare(since, step->from) >= 0;
+    if (step)
+        step->is_handed = false;
+    return covers;
+}
+
+void away_leave(struct session *s, struct span room)
+{
+    struct step *step = s->away ? table_find(&s->away->steps, room) : NULL;
+    if (step)
+        step->is_handed = false;
 }
 
 void away_go_on(struct session *s)

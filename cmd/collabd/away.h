@@ -9,6 +9,7 @@
 #ifndef AWAY_H
 #define AWAY_H
 
+#include "place.h"
 #include "session.h"
 
 /* The session's client says that it is on this device; the last word before the session is
@@ -20,8 +21,15 @@ int away_name(struct session *s, struct span device, struct fault *f);
 void away_join(struct session *s, struct span room);
 void away_begin(struct session *s);
 
+/* Whether the session, which asks for what is kept in a room after a place, is being handed that,
+ * or was. Only of the first time that it asks: a second time it wants it again. */
+bool away_covers(struct session *s, struct span room, struct place since);
+
 /* The same for what it came into since it began; not before. */
 void away_go_on(struct session *s);
+
+/* The session leaves a room: it asks for what comes there meanwhile, if it wants it. */
+void away_leave(struct session *s, struct span room);
 
 /* The client says what it has got. */
 void away_acknowledge(struct session *s, const struct request *r);

@@ -49,6 +49,7 @@ void join_enter(struct session *s, struct span room)
 bool join_leave(struct session *s, struct span room)
 {
     presence_leave(s, room);
+    away_leave(s, room);
     return hub_leave(s->gateway->hub, s, room);
 }
 
@@ -358,6 +359,8 @@ static void add_point(struct joining *j, struct span room)
     while (json_next_member(&w, &key, &id)) {
         if (!span_equal(json_inside(key), room) || place_parse(json_inside(id), &since) != 0)
             continue;
+        if (away_covers(s, room, since))
+            return;
         struct resume_request *all = &j->resume;
         all->points = mem_resize(all->points, (all->count + 1) * sizeof(*all->points));
         all->points[all->count++] = (struct resume_point){span_text(room), since};
