@@ -1,6 +1,7 @@
 # make               programs into build/bin, shell completions into build/completions
 # make check         installs what is missing, runs every test, ends with "N passed, N failed"
 # make check-san     unit and program tests under AddressSanitizer and UBSan
+# make check-valgrind  what hostile peers do, to a gateway under valgrind
 # make fuzz          each parser fuzzed for FUZZ_SECONDS
 # make lint          layers, format, static analysis, scripts, manual pages
 # make demo          all of it at work, on this machine
@@ -154,6 +155,12 @@ check-san:
 	$(SUBMAKE) $(SAN) all unit-tests echoes clients
 	@BUILD=$(BUILD)/san tests/run unit bats
 
+check-valgrind:
+	@tests/deps check
+	$(SUBMAKE) all clients
+	@UNDER_VALGRIND=1 ROUNDS=2 PATIENCE_MS=60000 BUILD=$(realpath $(BUILD)) \
+	    PATH="$(realpath $(BUILD))/bin:$$PATH" bats tests/hostile.bats
+
 fuzz:
 	@tests/deps check
 	$(SUBMAKE) $(FUZZ) fuzzers
@@ -209,7 +216,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all programs unit-tests fuzzers echoes benches clients libraries deps check check-san \
-	fuzz lint flags demo soak bench bench-peers bench-scaling install clean
+	check-valgrind fuzz lint flags demo soak bench bench-peers bench-scaling install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -225,7 +225,7 @@ struct hub_mark *hub_mark(struct hub *h, struct span name)
 void hub_set_since(struct hub *h, struct span name, uint64_t serial)
 {
     const struct room *room = find_room(h, name);
-    for (uint32_t m = 0; m < room->count; m++) {
+    for (uint32_t m = 0; room && m < room->count; m++) {
         struct session *s = room->members[m].session;
         s->seats[room->members[m].seat].since = serial;
         keeper_of(h)->changed(s);
