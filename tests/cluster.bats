@@ -1,4 +1,5 @@
 load helpers
+load followers
 load cluster
 
 # A Redis Cluster of three masters, the first with a replica. Gateways, tools and clients over it do
@@ -9,7 +10,6 @@ setup()
     DIR=$BATS_TEST_TMPDIR
     CATALOG=$BATS_TEST_DIRNAME/../examples/kanban/catalog.json
     start_cluster 3 1
-    TOKEN=$(token '{"sub":"u1","rooms":["*"],"exp":4102444800}')
 }
 
 teardown()
@@ -27,36 +27,6 @@ start_nodes() # NAME...
     done
 }
 
-start_followers() # ROOMS
-{
-    start followers node "$BATS_TEST_DIRNAME/clients/follower.mjs" "$TOKEN" 4 "$DIR/told" "$1" \
-        "${URLS[@]}"
-    wait_until all have_joined
-}
-
-all() # FUNCTION ARGUMENT...
-{
-    local n
-    for n in 0 1 2 3; do
-        "$1" "$n" "${@:2}" || return
-    done
-}
-
-have_joined() # N
-{
-    grep -qs '"type":"subscribed"' "$DIR/told.$1"
-}
-
-numbers() # N
-{
-    sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$DIR/told.$1"
-}
-
-has_number() # N NUMBER
-{
-    grep -qs "\"n\":$2}}\$" "$DIR/told.$1"
-}
-
 # To the task of that number modulo 6: their slots are all over the cluster.
 publish() # FIRST LAST
 {
@@ -67,28 +37,11 @@ publish() # FIRST LAST
     done | collab-emit --spool "$DIR/spool" -c "$CATALOG" 2>>"$DIR/emit.err"
 }
 
-# From FIRST to LAST in small pieces, in the background.
-keep_publishing() # FIRST LAST
-{
-    export -f publish
-    export DIR CATALOG
-    start publisher bash -c 'for ((i = $0; i <= $1; i += 5)); do
-        publish $i $((i + 4)) || exit
-        done' "$1" "$2"
-}
-
 # All that was accepted has come, also what had to wait.
 arrived() # LAST
 {
-    finish publisher
-    [ "$status" -eq 0 ]
-    wait_until publish_rest
+    publishing_ends
     wait_until all has_all "$1"
-}
-
-publish_rest()
-{
-    publish 1 0 && [ ! -e "$DIR/spool/events" ]
 }
 
 has_all() # N LAST
@@ -104,11 +57,6 @@ is_complete() # N LAST
     for room in 0 1 2 3 4 5; do
         numbers "$1" | awk -v room=$room '$1 % 6 == room' | sort -nc || return
     done
-}
-
-no_gap() # N
-{
-    ! grep -E '"type":"gap"|"recovered":false' "$DIR/told.$1"
 }
 
 ROOMS=task:t0,task:t1,task:t2,task:t3,task:t4,task:t5
@@ -164,7 +112,7 @@ who_is() # USER...
 
 @test "a master hands over to its replica while events flow" {
     start_nodes one two
-    start_followers "$ROOMS"
+    start_followers "$ROOMS" "${URLS[@]}"
     keep_publishing 1 600
     wait_until all has_all 100
     server 4 cluster failover >/dev/null
@@ -175,7 +123,7 @@ who_is() # USER...
 
 @test "slots move while events flow" {
     start_nodes one two
-    start_followers "$ROOMS"
+    start_followers "$ROOMS" "${URLS[@]}"
     keep_publishing 1 600
     wait_until all has_all 100
     for room in task:t0 task:t1 task:t2; do
@@ -189,7 +137,7 @@ who_is() # USER...
 
 @test "a master is killed while events flow" {
     start_nodes one two
-    start_followers "$ROOMS"
+    start_followers "$ROOMS" "${URLS[@]}"
     keep_publishing 1 600
     wait_until all has_all 100
     stop server-1 KILL

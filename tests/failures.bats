@@ -1,4 +1,5 @@
 load helpers
+load followers
 
 # Events are published all the while, numbered, through a spool: each is accepted once. Two nodes
 # have clients that follow the room. Whatever happens to Redis, each of them gets every event, once
@@ -7,20 +8,18 @@ load helpers
 setup()
 {
     DIR=$BATS_TEST_TMPDIR
+    CATALOG=$BATS_TEST_DIRNAME/../examples/kanban/catalog.json
     start_redis
     mv "$REDIS_SOCKET" "$DIR/a.sock" # what it is known by can be made another's
     ln -s a.sock "$REDIS_SOCKET"
     redis config set appendonly yes >/dev/null
     wait_until aof_is_on
-    TOKEN=$(token '{"sub":"u1","rooms":["*"],"exp":4102444800}')
     URLS=()
     for NODE in one two; do
         start_node "$NODE" --probe-interval 500ms
         URLS+=("ws://$GATEWAY/ws")
     done
-    start followers node "$BATS_TEST_DIRNAME/clients/follower.mjs" "$TOKEN" 4 "$DIR/told" task:t1 \
-        "${URLS[@]}"
-    wait_until all have_joined
+    start_followers task:t1 "${URLS[@]}"
 }
 
 teardown()
@@ -34,70 +33,24 @@ aof_is_on()
         redis info persistence | grep -q 'aof_rewrite_in_progress:0'
 }
 
-all() # FUNCTION ARGUMENT...
-{
-    local n
-    for n in 0 1 2 3; do
-        "$1" "$n" "${@:2}" || return
-    done
-}
-
-have_joined() # N
-{
-    grep -qs '"type":"subscribed"' "$DIR/told.$1"
-}
-
-numbers() # N
-{
-    sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$DIR/told.$1"
-}
-
-has_number() # N NUMBER
-{
-    grep -qs "\"n\":$2}}\$" "$DIR/told.$1"
-}
-
 publish() # FIRST LAST
 {
     seq "$1" "$2" |
         sed 's/.*/{"type":"comment:created","room":"task:t1","data":{"taskId":"t1","commentId":"c","n":&}}/' |
-        collab-emit --spool "$DIR/spool" -c "$BATS_TEST_DIRNAME/../examples/kanban/catalog.json" \
-            2>>"$DIR/emit.err"
-}
-
-# From FIRST to LAST in small pieces, in the background.
-keep_publishing() # FIRST LAST
-{
-    export -f publish
-    export DIR BATS_TEST_DIRNAME
-    start publisher bash -c 'for ((i = $0; i <= $1; i += 5)); do
-        publish $i $((i + 4)) || exit
-        done' "$1" "$2"
+        collab-emit --spool "$DIR/spool" -c "$CATALOG" 2>>"$DIR/emit.err"
 }
 
 # All that was accepted has come, also what had to wait.
 arrived() # LAST
 {
-    finish publisher
-    [ "$status" -eq 0 ]
-    wait_until publish_rest
+    publishing_ends
     wait_until all has_number "$1"
-}
-
-publish_rest()
-{
-    publish 1 0 && [ ! -e "$DIR/spool/events" ]
 }
 
 # Nothing lost, nothing twice, all in order.
 is_complete() # N LAST
 {
     numbers "$1" | diff - <(seq "$2")
-}
-
-no_gap() # N
-{
-    ! grep -E '"type":"gap"|"recovered":false' "$DIR/told.$1"
 }
 
 @test "Redis is killed and comes back" {

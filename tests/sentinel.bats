@@ -1,4 +1,5 @@
 load helpers
+load followers
 load cluster
 
 # A master, two replicas, and three sentinels that watch it. Gateways and tools are told of the
@@ -26,7 +27,6 @@ setup()
     done
     wait_until sentinels_know
     export COLLAB_REDIS=redis+sentinel://127.0.0.1:${PORT[4]},127.0.0.1:${PORT[5]}/main
-    TOKEN=$(token '{"sub":"u1","rooms":["*"],"exp":4102444800}')
 }
 
 teardown()
@@ -59,39 +59,14 @@ sentinels_know()
     done
 }
 
-start_followers()
+follow()
 {
-    local url=()
+    local name url=()
     for name in one two; do
         start_node "$name" --node "$name" --probe-interval 500ms --catalog "$CATALOG"
         url+=("ws://$GATEWAY/ws")
     done
-    start followers node "$BATS_TEST_DIRNAME/clients/follower.mjs" "$TOKEN" 4 "$DIR/told" task:t1 \
-        "${url[@]}"
-    wait_until all have_joined
-}
-
-all() # FUNCTION ARGUMENT...
-{
-    local n
-    for n in 0 1 2 3; do
-        "$1" "$n" "${@:2}" || return
-    done
-}
-
-have_joined() # N
-{
-    grep -qs '"type":"subscribed"' "$DIR/told.$1"
-}
-
-numbers() # N
-{
-    sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$DIR/told.$1"
-}
-
-has_number() # N NUMBER
-{
-    grep -qs "\"n\":$2}}\$" "$DIR/told.$1"
+    start_followers task:t1 "${url[@]}"
 }
 
 publish() # FIRST LAST
@@ -99,21 +74,6 @@ publish() # FIRST LAST
     seq "$1" "$2" |
         sed 's/.*/{"type":"comment:created","room":"task:t1","data":{"taskId":"t1","commentId":"c","n":&}}/' |
         collab-emit --spool "$DIR/spool" -c "$CATALOG" 2>>"$DIR/emit.err"
-}
-
-# In small pieces, in the background.
-keep_publishing() # FIRST LAST
-{
-    export -f publish
-    export DIR CATALOG
-    start publisher bash -c 'for ((i = $0; i <= $1; i += 5)); do
-        publish $i $((i + 4)) || exit
-        done' "$1" "$2"
-}
-
-publish_rest()
-{
-    publish 1 0 && [ ! -e "$DIR/spool/events" ]
 }
 
 # Once and in order; what is not there, a gap was told of.
@@ -145,20 +105,18 @@ another_is_master()
 }
 
 @test "the master is killed while events flow" {
-    start_followers
+    follow
     keep_publishing 1 400
     wait_until all has_number 100
     stop server-1 KILL
     wait_until another_is_master
-    finish publisher
-    [ "$status" -eq 0 ]
-    wait_until publish_rest
+    publishing_ends
     wait_until all has_number 400
     all is_complete_but_for_gaps 400
 }
 
 @test "a replica that lagged is made the master: what is missing is told" {
-    start_followers
+    follow
     publish 1 50
     wait_until all has_number 50
     # Nothing reaches the replicas any more.
