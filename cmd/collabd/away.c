@@ -95,9 +95,10 @@ static struct store_device device_of(const struct session *s)
 {
     struct fault f;
     struct span claimed = span_of(s->who->device);
-    struct span otherwise = span_of(s->device ? s->device : STORE_DEVICE);
-    bool is_claimed = claimed.len && store_device_check(claimed, &f) == 0;
-    return (struct store_device){span_of(s->who->user), is_claimed ? claimed : otherwise};
+    struct store_device d = {span_of(s->who->user), span_of(s->device ? s->device : STORE_DEVICE)};
+    if (claimed.len && store_device_check(claimed, &f) == 0)
+        d.name = claimed;
+    return d;
 }
 
 /* --- what is acknowledged ----------------------------------------------------------------- */
