@@ -20,6 +20,12 @@ die()
     exit 1
 }
 
+# What is in package.json.
+need_modules()
+{
+    [ -d node_modules ] || npm ci --silent || die "npm ci failed"
+}
+
 clean_up()
 {
     stop "${started[@]}"
