@@ -116,6 +116,7 @@ static struct {
     struct store *store;
     struct follow *follow;
 
+    struct buf url; /* of the gateway, with our device */
     struct client_net *net;
     char *token;
     uv_timer_t retry;
@@ -697,6 +698,24 @@ static void on_error(struct client *c, struct span text, struct span data)
     free(message);
 }
 
+/* A user is in rooms by themself too, which nobody asked for here. */
+static bool is_asked_for(const struct event *e)
+{
+    for (int i = 0; i < e->room_count; i++)
+        if (is_wanted(e->rooms[i]))
+            return true;
+    return is_wanted(e->room);
+}
+
+static void show_asked_for(const struct event *e, struct span text)
+{
+    if (!is_asked_for(e))
+        return;
+    if (e->id.len > 0)
+        note_place(e->room, e->id);
+    show(e, text);
+}
+
 /* An event has a room; what has none is the gateway's own. An error has a code, an answer the ref
  * of our only request, whatever their types are called. */
 static void on_message(struct client *c, void *ctx, struct span text)
@@ -707,11 +726,9 @@ static void on_message(struct client *c, void *ctx, struct span text)
     struct span unused;
     if (event_parse(&e, text, false, &f) < 0)
         notice(&tail.bad_events, "%s: message not understood: %s", tail.set.url, f.text);
-    else if (e.room.len > 0) {
-        if (e.id.len > 0)
-            note_place(e.room, e.id);
-        show(&e, text);
-    } else if (span_is(e.type, "gap"))
+    else if (e.room.len > 0)
+        show_asked_for(&e, text);
+    else if (span_is(e.type, "gap"))
         on_lost(e.data);
     else if (json_get(text, "code", &unused))
         on_error(c, text, e.data);
@@ -766,10 +783,20 @@ static void on_closed(struct client *c, void *ctx, int code, struct span why)
     try_again();
 }
 
+/* As a device of its own, which acknowledges nothing: what waits for the user is not taken from the
+ * clients that they work with. */
+static void name_device(struct buf *url)
+{
+    struct span at = {tail.set.url, strcspn(tail.set.url, "#")};
+    buf_join(url, at);
+    if (!strstr(tail.set.url, "device="))
+        buf_printf(url, "%cdevice=collab-tail", memchr(at.at, '?', at.len) ? '&' : '?');
+}
+
 static void connect_gateway(void)
 {
     const struct client_target target = {
-        .url = tail.set.url, .token = tail.token, .protocol = PROTOCOL_NAME};
+        .url = tail.url.at, .token = tail.token, .protocol = PROTOCOL_NAME};
     struct fault f;
     if (!client_open(tail.net, &target, NULL, &f))
         tool_fail(STATUS_USAGE, "--url: %s", f.text);
@@ -779,6 +806,7 @@ static void open_gateway(void)
 {
     static const struct client_hooks hooks = {on_open, on_message, on_closed};
     tail.token = tool_secret(tail.set.token_file, "COLLAB_TOKEN");
+    name_device(&tail.url);
     tail.retry_ms = RETRY_FIRST_MS;
     tail.net = client_net_new(tool_loop(), 1, &hooks);
     uv_timer_init(tool_loop(), &tail.retry);
@@ -896,6 +924,7 @@ static void clean_up(void)
         view_filter_free(tail.filters[i]);
     free(tail.filters);
     view_format_free(tail.format);
+    buf_fini(&tail.url);
     free(tail.rooms);
     free(tail.patterns);
     free(tail.token);

@@ -13,6 +13,7 @@ if [ -z "${HELPERS_LOADED:-}" ]; then
     for variable in "${!COLLAB_@}"; do
         [ "$variable" = COLLAB_TEST ] || unset "$variable"
     done
+    unset PYTHONUNBUFFERED # with it a line is two writes, and what another writes comes between
     export XDG_RUNTIME_DIR=$BATS_FILE_TMPDIR/run XDG_STATE_HOME=$BATS_FILE_TMPDIR/state
     mkdir "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
     export HELPERS_LOADED=1

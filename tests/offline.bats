@@ -439,3 +439,18 @@ END
     next_line bob
     [[ $line == *'"type":"TASK_CREATED","room":"workspace:w2"'* ]]
 }
+
+@test "collab-tail prints what it was asked for, and takes nothing that waits for the user" {
+    start_collabd
+    emit user:ann 1 3
+    COLLAB_TOKEN=$(token '{"sub":"ann","rooms":["p:1"]}') \
+        start tail collab-tail --verbose --url "ws://$GATEWAY/ws" p:1
+    wait_for_line "$BATS_TEST_TMPDIR/tail.err" 'listening to'
+    emit p:1 4 4
+    wait_for_line "$BATS_TEST_TMPDIR/tail.out" '"n":4'
+    stop tail
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/tail.out")" -eq 1 ]
+    [ "$(redis exists 'collab:devices:{ann}')" -eq 0 ]
+    come ann ''
+    waited ann user:ann 1 3
+}
