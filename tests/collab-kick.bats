@@ -174,7 +174,7 @@ publish() # NAME REF CODE
     [ "$output" = '{"draining":1}' ]
     hears ann '"code":"restarting"'
     hears ann 'close 1012 the gateway restarts'
-    stop c
+    finish c
     [ "$status" -eq 0 ]
     run -1 collab-kick --drain c
     is_served ben 1

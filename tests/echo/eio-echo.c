@@ -57,12 +57,13 @@ static const struct engine_user echo_user = {echo_opened, echo_message, echo_clo
 static void admit(struct gateway *g, struct account *address, const char *token, struct span auth,
                   auth_done *done, void *arg)
 {
+    static char name[] = "echo";
     (void)g;
     (void)address;
     (void)token;
     (void)auth;
     struct identity *who = mem_zero(sizeof(*who));
-    who->user = mem_text("echo");
+    who->user = name;
     done(arg, who, 0, NULL);
 }
 
