@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <utlist.h>
 
 /* So much may be on its way to Redis before the input is held. */
 enum { WINDOW_BYTES = 4 * 1024 * 1024 };
@@ -89,6 +90,8 @@ static const struct opt_program program = {
 
 /* An event on its way to Redis. */
 struct ticket {
+    struct ticket *next;
+    uint64_t number;
     struct line from; /* without its text */
     char *receipt;    /* without its end; NULL: none is wanted */
     char *record;     /* for the spool; NULL: there is none */
@@ -114,9 +117,9 @@ static struct {
     bool begun, ended;       /* reading the input */
     struct catalog *catalog; /* NULL: nobody says what is kept */
     struct spool *spool;
-    char *spool_files[2]; /* what waits there, NULL-terminated */
-    bool spooled;         /* it was read */
-    struct span key;      /* of the event at hand, if it has one of its own */
+    struct ticket *unsent; /* for the spool */
+    char *spool_files[2];  /* what waits there, NULL-terminated */
+    struct span key;       /* of the event at hand, if it has one of its own */
     char run[RUN_CHARS + 1];
     uint64_t keys; /* given out in this run */
     bool conflict;
@@ -128,8 +131,9 @@ static struct {
     bool lost;        /* Redis, after it was there */
     int64_t began_ms;
 
-    uint64_t sent, outstanding, confirmed, unknown;
+    uint64_t read, sent, outstanding, confirmed, unknown;
     struct line first_unknown;
+    uint64_t first_unknown_number;
     struct buf typed, scratch;
 } emit;
 
@@ -182,6 +186,46 @@ static void refuse(const struct line *from, const char *why)
         tool_say("line %" PRIu64 ": %s", from->number, why);
 }
 
+static struct ticket *ticket_new(const struct line *from, char *record)
+{
+    struct ticket *t = mem_zero(sizeof *t);
+    t->number = ++emit.read;
+    t->from = *from;
+    t->record = record;
+    return t;
+}
+
+static void ticket_free(struct ticket *t)
+{
+    free(t->receipt);
+    free(t->record);
+    free(t->note);
+    free(t);
+}
+
+static int by_number(const struct ticket *a, const struct ticket *b)
+{
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* Keeps what Redis has not taken for the next call, each with the key that it was sent under, if it
+ * was. Several servers fail in any order: what they had is kept in the order in which it was read.
+ */
+static void put_by_unsent(void)
+{
+    struct fault f;
+    if (emit.outstanding > 0)
+        return;
+    LL_SORT(emit.unsent, by_number);
+    while (emit.unsent) {
+        struct ticket *t = emit.unsent;
+        if (spool_add(emit.spool, span_of(t->record), &f) < 0)
+            tool_fail(STATUS_UNREACHABLE, "%s", f.text);
+        LL_DELETE(emit.unsent, t);
+        ticket_free(t);
+    }
+}
+
 static enum exit_status outcome(void)
 {
     if (emit.conflict)
@@ -194,6 +238,7 @@ static void stop_when_done(void)
 {
     struct fault f;
     bool is_all_known = emit.unknown == 0; /* else on_down() stops it */
+    put_by_unsent();
     if (!emit.ended || emit.outstanding > 0 || emit.pending || !is_all_known)
         return;
     if (emit.spool && spool_commit(emit.spool, &f) < 0)
@@ -213,14 +258,6 @@ static void hold_or_resume(void)
         lines_pause(emit.lines);
     else if (backlog < WINDOW_BYTES / 2)
         lines_resume(emit.lines);
-}
-
-/* Keeps it for the next call, with the key that it was sent under, if it was. */
-static void put_by(char *record)
-{
-    struct fault f;
-    if (spool_add(emit.spool, span_of(record), &f) < 0)
-        tool_fail(STATUS_UNREACHABLE, "%s", f.text);
 }
 
 /* Completes the receipt with what Redis has said. */
@@ -264,18 +301,10 @@ static void tell_conflict(const struct ticket *t, const struct store_receipt *r)
 
 static void note_unknown(const struct ticket *t)
 {
-    if (t->record)
-        put_by(t->record);
-    else if (emit.unknown++ == 0) /* answers come in the order of sending */
+    if (emit.unknown++ == 0 || t->number < emit.first_unknown_number) {
         emit.first_unknown = t->from;
-}
-
-static void ticket_free(struct ticket *t)
-{
-    free(t->receipt);
-    free(t->record);
-    free(t->note);
-    free(t);
+        emit.first_unknown_number = t->number;
+    }
 }
 
 /* --- servers of Socket.IO --- */
@@ -317,6 +346,11 @@ static void on_published(void *arg, enum store_result result, const struct store
 {
     struct ticket *t = arg;
     emit.outstanding--;
+    if (result == STORE_UNAVAILABLE && t->record) {
+        LL_PREPEND(emit.unsent, t);
+        stop_when_done();
+        return;
+    }
     if (result == STORE_UNAVAILABLE) {
         note_unknown(t);
     } else if (result == STORE_REFUSED) {
@@ -408,8 +442,8 @@ static int find_terms(struct terms *t, const struct event *e, struct fault *f)
 static void publish(const struct event *e, const struct terms *terms, const struct line *from,
                     char *record)
 {
-    struct ticket *t = mem_alloc(sizeof *t);
-    *t = (struct ticket){.from = *from, .record = record, .note = new_note(e)};
+    struct ticket *t = ticket_new(from, record);
+    t->note = new_note(e);
     if (emit.set.receipts)
         t->receipt = new_receipt(e, from);
     emit.sent++;
@@ -471,7 +505,9 @@ static void send_event(struct event *e, const struct line *from)
     struct span key = find_key(&text);
     char *record = emit.spool ? new_record(e, key) : NULL;
     if (emit.lost) {
-        put_by(record);
+        LL_PREPEND(emit.unsent, ticket_new(from, record));
+        put_by_unsent();
+        record = NULL;
     } else if (address(e, &routed, &f) < 0 || find_terms(&terms, e, &f) < 0) {
         refuse(from, f.text);
     } else if (emit.set.dry_run) {
@@ -777,6 +813,11 @@ static void clean_up(void)
         emit.pending = p->next;
         buf_fini(&p->text);
         free(p);
+    }
+    while (emit.unsent) {
+        struct ticket *t = emit.unsent;
+        LL_DELETE(emit.unsent, t);
+        ticket_free(t);
     }
     spool_close(emit.spool);
     catalog_unref(emit.catalog);

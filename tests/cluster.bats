@@ -7,8 +7,9 @@ load cluster
 
 setup()
 {
-    DIR=$BATS_TEST_TMPDIR
-    CATALOG=$BATS_TEST_DIRNAME/../examples/kanban/catalog.json
+    export DIR=$BATS_TEST_TMPDIR
+    export CATALOG=$BATS_TEST_DIRNAME/../examples/kanban/catalog.json
+    export -f numbered
     start_cluster 3 1
 }
 
@@ -28,13 +29,18 @@ start_nodes() # NAME...
 }
 
 # To the task of that number modulo 6: their slots are all over the cluster.
-publish() # FIRST LAST
+numbered() # FIRST LAST
 {
     local n
     for ((n = $1; n <= $2; n++)); do
         printf '{"type":"comment:created","room":"task:t%d",' $((n % 6))
         printf '"data":{"taskId":"t%d","commentId":"c","n":%d}}\n' $((n % 6)) "$n"
-    done | collab-emit --spool "$DIR/spool" -c "$CATALOG" 2>>"$DIR/emit.err"
+    done
+}
+
+publish() # FIRST LAST
+{
+    numbered "$@" | collab-emit --spool "$DIR/spool" -c "$CATALOG" 2>>"$DIR/emit.err"
 }
 
 # All that was accepted has come, also what had to wait.
@@ -144,6 +150,38 @@ who_is() # USER...
     wait_until is_master 4
     arrived 600
     all is_complete 600
+}
+
+@test "what a cluster that goes down has not taken waits in the order in which it was read" {
+    local first=0
+    until [ "$(server_of "task:t$first")" -eq 3 ]; do
+        first=$((first + 1))
+    done
+    mkfifo "$DIR/in"
+    exec 8<>"$DIR/in"
+    start emit bash -c 'exec collab-emit -c "$CATALOG" --receipts --spool "$DIR/spool" "$DIR/in" 8>&-'
+    numbered 0 5 >&8
+    wait_until has_lines emit 6
+    server 3 cluster delslots 16383 >/dev/null
+    wait_until is_down 3
+    numbered $((first + 6)) $((first + 17)) >"$DIR/at-once"
+    cat "$DIR/at-once" >&8
+    wait_for_line "$(here)/emit.err" 'the cluster is down'
+    numbered $((first + 18)) $((first + 23)) >&8
+    exec 8>&-
+    finish emit
+    [ "$status" -eq 0 ]
+    sed -n 's/.*"n":\([0-9]*\)}}}$/\1/p' "$DIR/spool/events" >"$DIR/waiting"
+    sort -n "$DIR/waiting" | diff - "$DIR/waiting"
+    [ "$(head -n 1 "$DIR/waiting")" -eq $((first + 6)) ]
+    server 3 cluster addslots 16383 >/dev/null
+    wait_until publish_rest
+    [ "$(collab-tail --since 1h --exit 'task:*' | wc -l)" -eq 24 ]
+}
+
+is_down() # N
+{
+    server "$1" cluster info | grep -q 'cluster_state:fail'
 }
 
 task_updated() # TITLE [OPTION]...
