@@ -97,7 +97,7 @@ static const struct opt_program program = {
     .operands = "",
     .purpose = "Measures what a WebSocket gateway delivers, how fast and at what cost.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 enum phase { CONNECTING, SETTLING, WARMING, MEASURING, DRAINING };
@@ -157,7 +157,7 @@ static void decode(struct buf *out, const char *name, const char *text)
 static void read_pids(void)
 {
     const struct opt_list *list = &bench.set.pids;
-    bench.pids = mem_zero((list->count + 1) * sizeof *bench.pids);
+    bench.pids = mem_zero((list->count + 1) * sizeof(*bench.pids));
     for (size_t i = 0; i < list->count; i++) {
         struct fault f;
         if (num_parse(span_of(list->at[i]), 1, INT32_MAX, &bench.pids[i], &f) < 0)
@@ -181,7 +181,7 @@ static void name_room(uint32_t number)
     struct buf name = {0};
     char digits[16];
     struct fault f;
-    snprintf(digits, sizeof digits, "%" PRIu32, number);
+    snprintf(digits, sizeof(digits), "%" PRIu32, number);
     const struct fill_value value = {'n', span_of(digits)};
     fill_text(&name, bench.set.room_name, &value, 1);
     if (room_check(buf_span(&name), &f) < 0)
@@ -218,7 +218,7 @@ static void prepare(void)
     decode(&bench.publish_message, "publish-message", set->publish_message);
     read_pids();
     tally_init(&bench.tally, (size_t)set->rooms);
-    bench.rooms = mem_zero((size_t)set->rooms * sizeof *bench.rooms);
+    bench.rooms = mem_zero((size_t)set->rooms * sizeof(*bench.rooms));
     for (uint32_t i = 0; i < set->rooms; i++)
         name_room(i);
     bench.token = tool_secret(set->token_file, "COLLAB_TOKEN");
@@ -250,7 +250,7 @@ static void publish_by_ws(struct room *room, struct event *e)
     char length[16];
     buf_clear(&bench.event);
     event_format(e, &bench.event);
-    snprintf(length, sizeof length, "%zu", bench.event.len);
+    snprintf(length, sizeof(length), "%zu", bench.event.len);
     const struct fill_value values[] = {
         {'r', e->room},
         {'d', e->data},
@@ -408,7 +408,7 @@ static void note_ready(struct end *e)
 static void fill_for(const struct end *e, const char *text, struct buf *out)
 {
     char number[24];
-    snprintf(number, sizeof number, "%td", e - bench.ends);
+    snprintf(number, sizeof(number), "%td", e - bench.ends);
     const struct fill_value values[] = {
         {'r', span_of(bench.rooms[e->receiver.room].name)},
         {'c', span_of(number)},
@@ -447,7 +447,7 @@ static void on_message(struct client *c, void *ctx, struct span text)
     if (memmem(text.at, text.len, answer, strlen(answer)))
         note_ready(e);
     else
-        snprintf(bench.excerpt, sizeof bench.excerpt, "%.*s", (int)text.len, text.at);
+        snprintf(bench.excerpt, sizeof(bench.excerpt), "%.*s", (int)text.len, text.at);
 }
 
 static enum exit_status status_for(int code, struct span why)
@@ -510,7 +510,7 @@ static void open_all(void)
         publishers = strstr(publish_url, "%r") ? (size_t)set->rooms : 1;
 
     bench.end_count = (size_t)set->clients + publishers;
-    bench.ends = mem_zero(bench.end_count * sizeof *bench.ends);
+    bench.ends = mem_zero(bench.end_count * sizeof(*bench.ends));
     bench.net = client_net_new(tool_loop(), (int)bench.end_count, &hooks);
     measure(&bench.began);
     bench.last_ready_ms = clock_steady_ms();
@@ -613,7 +613,7 @@ static const char *grouped(double number)
     static unsigned turn;
     char digits[32];
     char *out = texts[turn++ % 8];
-    size_t len = (size_t)snprintf(digits, sizeof digits, "%.0f", number);
+    size_t len = (size_t)snprintf(digits, sizeof(digits), "%.0f", number);
     size_t at = 0;
     for (size_t i = 0; i < len; i++) {
         if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-')
@@ -749,7 +749,7 @@ static void clean_up(void)
     tally_fini(&bench.tally);
     struct buf *bufs[] = {&bench.hello, &bench.publish_hello, &bench.publish_message,
                           &bench.data,  &bench.event,         &bench.message};
-    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+    for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++)
         buf_fini(bufs[i]);
     opt_free(&program, &bench.set);
 }

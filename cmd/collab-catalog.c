@@ -26,7 +26,7 @@ static const struct opt_program program = {
     .operands = "types|asyncapi|show|check [FILE]",
     .purpose = "Checks a catalog; prints it, or types or an AsyncAPI document of it.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 static struct settings set;
@@ -71,7 +71,7 @@ static const struct command {
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     tool_fail(STATUS_USAGE, "%s: no such command: types, asyncapi, show or check", name);
@@ -86,7 +86,7 @@ static struct {
 
 static void run(const struct command *command, struct catalog *c, const struct fault *f)
 {
-    if (c == NULL) {
+    if (!c) {
         tool_say("%s", f->text);
         tool_stop(STATUS_NO);
         return;

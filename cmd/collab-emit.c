@@ -85,7 +85,7 @@ static const struct opt_program program = {
     .operands = "[FILE]...",
     .purpose = "Publishes events: one from the options, or one a line (NDJSON) from files.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 /* An event on its way to Redis. */
@@ -188,7 +188,7 @@ static void refuse(const struct line *from, const char *why)
 
 static struct ticket *ticket_new(const struct line *from, char *record)
 {
-    struct ticket *t = mem_zero(sizeof *t);
+    struct ticket *t = mem_zero(sizeof(*t));
     t->number = ++emit.read;
     t->from = *from;
     t->record = record;
@@ -285,7 +285,7 @@ static void print_receipt(const char *begun, const struct store_receipt *r)
 static void tell_conflict(const struct ticket *t, const struct store_receipt *r)
 {
     char why[80];
-    snprintf(why, sizeof why, "version conflict: the current version is %" PRId64, r->version);
+    snprintf(why, sizeof(why), "version conflict: the current version is %" PRId64, r->version);
     refuse(&t->from, why);
     emit.conflict = true;
     struct buf out = {0};
@@ -476,7 +476,7 @@ static void complete(struct event *e)
 {
     e->id = (struct span){0}; /* of the history that it came from */
     if (emit.defaults.room_count > 0) {
-        memcpy(e->rooms, emit.defaults.rooms, sizeof e->rooms);
+        memcpy(e->rooms, emit.defaults.rooms, sizeof(e->rooms));
         e->room_count = emit.defaults.room_count;
     }
     if (e->user.len == 0)
@@ -573,7 +573,7 @@ static int64_t due_ms(struct span text)
 
 static void wait_turn(struct span text, const struct line *from)
 {
-    struct pending *p = mem_zero(sizeof *p);
+    struct pending *p = mem_zero(sizeof(*p));
     p->from = *from;
     p->due_ms = due_ms(text);
     buf_join(&p->text, text);

@@ -50,7 +50,7 @@ static const struct opt_program program = {
     .operands = "",
     .purpose = "Disconnects users or connections, ends joins in a room, lifts limits.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 static struct {

@@ -41,7 +41,7 @@ static const struct opt_program program = {
     .operands = "add|remove|role|list|rooms|load [ROOM] [USER] [ROLE] [FILE]...",
     .purpose = "Adds, removes and lists the members of rooms.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 /* A change on its way to Redis. */
@@ -78,7 +78,7 @@ static void refuse(const struct line *from, const char *why)
     member.refused = true;
     if (from->number == 0)
         tool_say("%s", why);
-    else if (from->file != NULL)
+    else if (from->file)
         tool_say("%s: line %" PRIu64 ": %s", from->file, from->number, why);
     else
         tool_say("line %" PRIu64 ": %s", from->number, why);
@@ -170,7 +170,7 @@ static struct store_member_event tell(struct tale *t, const struct catalog_event
                                       const struct notice_fields *fields, struct fault *f,
                                       bool *failed)
 {
-    if (e == NULL || *failed)
+    if (!e || *failed)
         return (struct store_member_event){NULL, NULL};
     *failed = notice_make(&t->notice, member.catalog, e, fields, NULL, 0, f) != 0 ||
               terms_find(&t->terms, member.catalog, &t->notice.event, f) != 0;
@@ -187,7 +187,7 @@ static int prepare(struct telling *t, struct store_member *m, struct fault *f)
     json_encode(&t->user, m->user);
     json_encode(&t->role, role);
     fields.user = json_inside(buf_span(&t->user));
-    if (rule == NULL)
+    if (!rule)
         return 0;
     if (m->op == STORE_MEMBER_REMOVE)
         m->events.removed = tell(&t->removed, rule->removed, &fields, f, &failed);
@@ -233,13 +233,13 @@ static void change(struct store_member *m, const struct line *from)
         telling_fini(&telling, m);
         return;
     }
-    struct ticket *t = mem_alloc(sizeof *t);
+    struct ticket *t = mem_alloc(sizeof(*t));
     *t = (struct ticket){*from, span_text(m->room), span_text(m->user), span_text(m->role)};
     t->from.text = (struct span){0};
     member.outstanding++;
     store_member_change(member.store, m, on_change, t);
     telling_fini(&telling, m);
-    if (member.lines != NULL && member.outstanding > WINDOW && !member.held) {
+    if (member.lines && member.outstanding > WINDOW && !member.held) {
         member.held = true;
         lines_pause(member.lines);
     }
@@ -299,9 +299,9 @@ static int check_keys(struct span object, struct fault *f)
 
     while (json_next_member(&w, &key, &value)) {
         size_t i = 0;
-        while (i < sizeof known / sizeof *known && !json_string_is(key, known[i]))
+        while (i < sizeof(known) / sizeof(*known) && !json_string_is(key, known[i]))
             i++;
-        if (i == sizeof known / sizeof *known)
+        if (i == sizeof(known) / sizeof(*known))
             return fault_set(f, "%.*s: no such field", (int)key.len, key.at);
     }
     return 0;
@@ -368,7 +368,7 @@ static void on_unread(void *ctx, const struct line *where, const char *why)
     (void)ctx;
     member.refused = true;
     if (where->number == 0)
-        tool_say("%s: %s", where->file != NULL ? where->file : "standard input", why);
+        tool_say("%s: %s", where->file ? where->file : "standard input", why);
     else
         refuse(where, why);
 }
@@ -392,7 +392,7 @@ static void load(void)
 static void take_item(void *arg, struct span name, struct span role)
 {
     (void)arg;
-    member.items = mem_resize(member.items, (member.item_count + 1) * sizeof *member.items);
+    member.items = mem_resize(member.items, (member.item_count + 1) * sizeof(*member.items));
     member.items[member.item_count++] = (struct item){span_text(name), span_text(role)};
 }
 
@@ -424,7 +424,7 @@ static void print_items(const char *what)
     bool any = false;
 
     if (member.item_count > 1)
-        qsort(member.items, member.item_count, sizeof *member.items, compare_items);
+        qsort(member.items, member.item_count, sizeof(*member.items), compare_items);
     for (size_t i = 0; i < member.item_count; i++) {
         if (member.items[i].role[0] == '\0')
             continue;
@@ -512,11 +512,11 @@ static void find_command(int argc, char **argv)
 {
     if (argc == 0)
         tool_fail(STATUS_USAGE, "what to do? add, remove, role, list, rooms or load");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
         if (strcmp(argv[0], commands[i].word) == 0)
             member.command = &commands[i];
     const struct command *c = member.command;
-    if (c == NULL)
+    if (!c)
         tool_fail(STATUS_USAGE, "%s: must be add, remove, role, list, rooms or load",
                   fault_quote(span_of(argv[0])));
     member.operands = argv + 1;
@@ -536,7 +536,7 @@ static void on_catalog(void *arg, enum store_result result, struct span text)
         member.catalog = catalog_parse(text, "the catalog in force", &f);
     else
         member.catalog = catalog_builtin();
-    if (member.catalog == NULL)
+    if (!member.catalog)
         tool_fail(STATUS_NO, "%s", f.text);
     member.command->run();
 }
@@ -547,7 +547,7 @@ static void on_up(void *ctx)
     if (member.begun)
         return;
     member.begun = true;
-    if (member.command->tells && member.catalog == NULL)
+    if (member.command->tells && !member.catalog)
         store_catalog_get(member.store, on_catalog, NULL);
     else
         member.command->run();
@@ -578,9 +578,9 @@ int main(int argc, char **argv)
     int first = tool_start(&program, &member.set, argc, argv);
 
     find_command(argc - first, argv + first);
-    if (member.set.catalog != NULL) {
+    if (member.set.catalog) {
         member.catalog = catalog_load(member.set.catalog, &f);
-        if (member.catalog == NULL)
+        if (!member.catalog)
             tool_fail(STATUS_USAGE, "%s", f.text);
     }
     tool_limit(member.set.limit_ms);

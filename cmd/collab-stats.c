@@ -41,11 +41,11 @@ static const struct column {
     {"DELIVERIES/S", "rates.deliveries"}, {"MESSAGES/S", "rates.messages_in"},
     {"WAITING", "metrics.outbox_bytes"},
 };
-enum { COLUMN_COUNT = sizeof columns / sizeof *columns, COLUMN_WIDTH = 13 };
+enum { COLUMN_COUNT = sizeof(columns) / sizeof(*columns), COLUMN_WIDTH = 13 };
 
 static const char *const rate_names[] = {"events_in", "events_out", "deliveries", "messages_in",
                                          "sent_bytes"};
-enum { RATE_COUNT = sizeof rate_names / sizeof *rate_names };
+enum { RATE_COUNT = sizeof(rate_names) / sizeof(*rate_names) };
 
 #define AT(field) offsetof(struct settings, field)
 static const struct opt rows[] = {
@@ -72,7 +72,7 @@ static const struct opt_program program = {
     .operands = "",
     .purpose = "Shows the gateways of a cluster: connections, rooms, rates.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 struct node {
@@ -152,7 +152,7 @@ static void on_node(void *arg, struct span id, struct span record)
         tool_say("node %s: its record is no JSON object", fault_quote(id));
         return;
     }
-    stats.coming = mem_resize(stats.coming, (stats.coming_count + 1) * sizeof *stats.coming);
+    stats.coming = mem_resize(stats.coming, (stats.coming_count + 1) * sizeof(*stats.coming));
     struct node *n = &stats.coming[stats.coming_count++];
     *n = (struct node){.id = span_text(id), .record = span_text(json_trim(record))};
     for (int i = 0; i < COLUMN_COUNT; i++)
@@ -381,7 +381,7 @@ static void draw_info(void)
         static const char *const labels[] = {"version", "host", "address"};
         buf_text(&stats.out, "collab_node_info{");
         add_label(&stats.out, "node", n->id);
-        for (size_t k = 0; k < sizeof labels / sizeof *labels; k++) {
+        for (size_t k = 0; k < sizeof(labels) / sizeof(*labels); k++) {
             char *text = text_at(n, labels[k]);
             buf_char(&stats.out, ',');
             add_label(&stats.out, labels[k], text);
@@ -394,7 +394,7 @@ static void draw_info(void)
 /* metrics_prometheus() is for one node: here the samples of a metric have to stand together. */
 static void draw_prometheus(void)
 {
-    struct metrics *each = mem_zero((stats.node_count + 1) * sizeof *each);
+    struct metrics *each = mem_zero((stats.node_count + 1) * sizeof(*each));
     struct span found;
     for (size_t k = 0; k < stats.node_count; k++)
         if (json_get(span_of(stats.nodes[k].record), "metrics", &found))
@@ -439,7 +439,7 @@ static void take_sample(void)
     stats.coming_count = 0;
     stats.samples++;
     if (stats.node_count > 0)
-        qsort(stats.nodes, stats.node_count, sizeof *stats.nodes, compare_nodes);
+        qsort(stats.nodes, stats.node_count, sizeof(*stats.nodes), compare_nodes);
 }
 
 /* --- The verdict of a check --- */
@@ -590,7 +590,7 @@ static void start_check(void)
     struct probe *p = &stats.probe;
     char id[PROBE_CHARS + 1];
     ident_random(id, PROBE_CHARS);
-    snprintf(p->room, sizeof p->room, "check:%s", id);
+    snprintf(p->room, sizeof(p->room), "check:%s", id);
     p->took_ms = -1;
     uv_timer_init(tool_loop(), &p->limit);
     if (stats.set.check)

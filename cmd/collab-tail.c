@@ -77,7 +77,7 @@ static const struct opt_program program = {
     .operands = "[ROOM|PATTERN]...",
     .purpose = "Prints the events of rooms as they happen, one a line.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 /* How often something is said: what a peer can provoke must not flood standard error. */
@@ -293,7 +293,7 @@ static bool is_wanted(struct span room)
         if (room_matches(tail.patterns[i], room))
             return true;
     return tail.room_count > 0 &&
-           bsearch(&room, tail.rooms, tail.room_count, sizeof room, compare_rooms);
+           bsearch(&room, tail.rooms, tail.room_count, sizeof(room), compare_rooms);
 }
 
 /* Of an event that went to several rooms, the copy for the first wanted one is printed: so no
@@ -817,8 +817,8 @@ static void open_gateway(void)
 
 static void read_operands(char **operands, size_t count)
 {
-    tail.rooms = mem_zero((count + 1) * sizeof *tail.rooms);
-    tail.patterns = mem_zero((count + 1) * sizeof *tail.patterns);
+    tail.rooms = mem_zero((count + 1) * sizeof(*tail.rooms));
+    tail.patterns = mem_zero((count + 1) * sizeof(*tail.patterns));
     for (size_t i = 0; i < count; i++) {
         struct span operand = span_of(operands[i]);
         bool is_pattern = memchr(operand.at, '*', operand.len);
@@ -832,14 +832,14 @@ static void read_operands(char **operands, size_t count)
     }
     if (count == 0)
         tail.patterns[tail.pattern_count++] = span_of("*");
-    qsort(tail.rooms, tail.room_count, sizeof *tail.rooms, compare_rooms);
+    qsort(tail.rooms, tail.room_count, sizeof(*tail.rooms), compare_rooms);
 }
 
 static void read_views(void)
 {
     const struct opt_list *filters = &tail.set.filters;
     struct fault f;
-    tail.filters = mem_zero((filters->count + 1) * sizeof *tail.filters);
+    tail.filters = mem_zero((filters->count + 1) * sizeof(*tail.filters));
     for (size_t i = 0; i < filters->count; i++) {
         tail.filters[i] = view_filter_parse(filters->at[i], &f);
         if (!tail.filters[i])

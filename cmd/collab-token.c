@@ -78,7 +78,7 @@ static const struct opt_program program = {
     .operands = "sign|verify|explain|keygen [FILE]",
     .purpose = "Signs tokens, checks or explains the one in FILE, or makes a key in FILE.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 static struct settings set;
@@ -127,9 +127,9 @@ static void read_input(const char *file, const char *what, struct buf *out)
 
     if (is_standard && isatty(STDIN_FILENO))
         tool_say("reading %s from the terminal", what);
-    if (in != NULL)
+    if (in)
         out->len = fread(buf_room(out, INPUT_BYTES_MAX), 1, INPUT_BYTES_MAX, in);
-    if (in == NULL || ferror(in))
+    if (!in || ferror(in))
         tool_fail(STATUS_USAGE, "%s: %s", name, uv_strerror(-errno));
     if (!is_standard)
         fclose(in);
@@ -137,7 +137,7 @@ static void read_input(const char *file, const char *what, struct buf *out)
 
 static struct span read_token(const char *file, struct buf *out)
 {
-    read_input(file != NULL ? file : "-", "a token", out);
+    read_input(file ? file : "-", "a token", out);
     struct span token = buf_span(out);
     if (token.len > 0 && token.at[token.len - 1] == '\n')
         token.len--;
@@ -165,7 +165,7 @@ static void begin_claim(struct draft *d, const char *name, const char *option)
 
 static void add_text(struct draft *d, const char *name, const char *option, const char *text)
 {
-    if (text == NULL)
+    if (!text)
         return;
     begin_claim(d, name, option);
     json_encode(&d->json, span_of(text));
@@ -202,11 +202,11 @@ static void add_expiry(struct draft *d, int64_t now_s)
     struct fault f;
     int64_t ms = EXPIRES_DEFAULT_S * 1000;
 
-    if (set.expires == NULL && json_get(d->further, "exp", &other))
+    if (!set.expires && json_get(d->further, "exp", &other))
         return;
-    if (set.expires != NULL && strcmp(set.expires, "never") == 0)
+    if (set.expires && strcmp(set.expires, "never") == 0)
         return;
-    if (set.expires != NULL && num_parse_ms(span_of(set.expires), 1000, CENTURY_MS, &ms, &f) != 0)
+    if (set.expires && num_parse_ms(span_of(set.expires), 1000, CENTURY_MS, &ms, &f) != 0)
         tool_fail(STATUS_USAGE, "--expires=%s: %s", set.expires, f.text);
     add_seconds(d, "exp", "--expires", now_s + ms / 1000);
 }
@@ -230,9 +230,9 @@ static void check_user(const struct draft *d)
     struct span other;
     struct fault f;
 
-    if (set.user != NULL && event_check_user(span_of(set.user), &f) != 0)
+    if (set.user && event_check_user(span_of(set.user), &f) != 0)
         tool_fail(STATUS_USAGE, "--user: %s", f.text);
-    if (set.user == NULL && !json_get(d->further, "sub", &other) &&
+    if (!set.user && !json_get(d->further, "sub", &other) &&
         !json_get(d->further, "userId", &other))
         tool_fail(STATUS_USAGE, "--user is missing: for whom is the token?");
 }
@@ -264,7 +264,7 @@ static struct span read_claims(struct buf *text)
 {
     struct fault f;
 
-    if (set.claims == NULL)
+    if (!set.claims)
         buf_text(text, "{}");
     else if (set.claims[0] == '@')
         read_input(set.claims + 1, "claims", text);
@@ -302,9 +302,9 @@ static enum exit_status sign(const char *file)
 static void add_words(struct buf *out, const char *title, char *const *words)
 {
     buf_text(out, title);
-    if (*words == NULL)
+    if (!*words)
         buf_text(out, " none");
-    for (; *words != NULL; words++)
+    for (; *words; words++)
         buf_printf(out, " %s", *words);
     buf_char(out, '\n');
 }
@@ -329,7 +329,7 @@ static void print_identity(const struct identity *who, int64_t now_s)
 
 static void push_words(struct json *array, char *const *words)
 {
-    for (; *words != NULL; words++)
+    for (; *words; words++)
         json_push_span(array, span_of(*words));
 }
 
@@ -362,13 +362,13 @@ static enum exit_status verify(const char *file)
     struct span token = read_token(file, &text);
     int64_t now_s = clock_wall_ms() / 1000;
     struct identity *who = token_verify(ring, &rules, token, now_s, &f);
-    if (who == NULL)
+    if (!who)
         tool_say("%s", f.text);
     else if (set.format == FORMAT_JSON)
         print_identity_json(who);
     else
         print_identity(who, now_s);
-    enum exit_status status = who != NULL ? STATUS_OK : STATUS_NO;
+    enum exit_status status = who ? STATUS_OK : STATUS_NO;
     identity_free(who);
     buf_fini(&text);
     keyring_free(ring);
@@ -460,7 +460,7 @@ static enum exit_status keygen(const char *file)
     static const char *const kinds[] = {"hmac", "rsa", "ec"};
     struct fault f;
 
-    if (file == NULL)
+    if (!file)
         tool_fail(STATUS_USAGE, "keygen: which FILE is the key to be written to?");
     if (key_make(kinds[set.kind], file, &f) != 0)
         tool_fail(STATUS_USAGE, "%s", f.text);
@@ -484,10 +484,10 @@ static const struct command {
 
 static const struct command *find_command(const char *name)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (name != NULL && strcmp(commands[i].name, name) == 0)
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+        if (name && strcmp(commands[i].name, name) == 0)
             return &commands[i];
-    if (name == NULL)
+    if (!name)
         tool_fail(STATUS_USAGE, "what is to be done? sign, verify, explain or keygen");
     tool_fail(STATUS_USAGE, "%s: no such command: sign, verify, explain or keygen", name);
 }
@@ -516,8 +516,8 @@ static void check_options(const struct command *c)
     char name[32];
 
     for (size_t i = 0; i < program.row_count; i++) {
-        snprintf(name, sizeof name, " %s ", rows[i].name);
-        if (rows[i].env == NULL && is_given(&rows[i]) && strstr(c->options, name) == NULL)
+        snprintf(name, sizeof(name), " %s ", rows[i].name);
+        if (!rows[i].env && is_given(&rows[i]) && !strstr(c->options, name))
             tool_fail(STATUS_USAGE, "--%s is no option of %s", rows[i].name, c->name);
     }
 }
@@ -529,7 +529,7 @@ int main(int argc, char **argv)
     const char *file = argv[first + 1];
 
     check_options(c);
-    if (file != NULL && (!c->takes_file || argv[first + 2] != NULL))
+    if (file && (!c->takes_file || argv[first + 2]))
         tool_fail(STATUS_USAGE, "%s takes %s", c->name, c->takes_file ? "one FILE" : "no FILE");
     enum exit_status status = c->run(file);
     opt_free(&program, &set);

@@ -46,7 +46,7 @@ static const struct opt_program program = {
     .operands = "[ROOM|USER]",
     .purpose = "Shows who is in which room, how users are connected, what waits for one.",
     .rows = rows,
-    .row_count = sizeof rows / sizeof *rows,
+    .row_count = sizeof(rows) / sizeof(*rows),
 };
 
 enum subject { ALL_ROOMS, ONE_ROOM, ONE_USER, WAITING };
@@ -88,7 +88,7 @@ static struct item *add_item(struct span name)
 {
     if (who.item_count == who.item_cap) {
         who.item_cap = who.item_cap ? who.item_cap * 2 : 64;
-        who.items = mem_resize(who.items, who.item_cap * sizeof *who.items);
+        who.items = mem_resize(who.items, who.item_cap * sizeof(*who.items));
     }
     struct item *x = &who.items[who.item_count++];
     *x = (struct item){.name = span_text(name)};
@@ -106,7 +106,7 @@ static int compare_items(const void *a, const void *b)
 static void sort_items(void)
 {
     if (who.item_count > 1)
-        qsort(who.items, who.item_count, sizeof *who.items, compare_items);
+        qsort(who.items, who.item_count, sizeof(*who.items), compare_items);
 }
 
 static void free_item(struct item *x)
@@ -373,7 +373,7 @@ static void find_rooms(void)
 
 static void take_owner(void *arg, struct span id, struct span node)
 {
-    struct owner *o = mem_zero(sizeof *o + id.len + 1);
+    struct owner *o = mem_zero(sizeof(*o) + id.len + 1);
 
     (void)arg;
     memcpy(o->id, id.at, id.len);

@@ -28,7 +28,7 @@ void *arena_alloc(struct arena *a, size_t bytes)
     size_t whole = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct arena_block *b = a->blocks;
 
-    if (b == NULL || b->size - b->used < whole)
+    if (!b || b->size - b->used < whole)
         b = add_block(a, whole);
     void *at = b->bytes + b->used;
     b->used += whole;
@@ -57,7 +57,7 @@ void *arena_append(struct arena *a, void *array, size_t count, size_t size)
 
 void arena_fini(struct arena *a)
 {
-    while (a->blocks != NULL) {
+    while (a->blocks) {
         struct arena_block *b = a->blocks;
         a->blocks = b->next;
         free(b);

@@ -31,7 +31,7 @@ void bookmark_free(struct bookmark *b)
 {
     struct mark *mark, *next;
 
-    if (b == NULL)
+    if (!b)
         return;
     HASH_ITER (hh, b->marks, mark, next) {
         HASH_DEL(b->marks, mark);
@@ -52,14 +52,14 @@ struct place *bookmark_find(struct bookmark *b, struct span room)
 {
     struct mark *mark = find(b, room);
 
-    return mark != NULL ? &mark->place : NULL;
+    return mark ? &mark->place : NULL;
 }
 
 struct place *bookmark_place(struct bookmark *b, struct span room, struct place fresh)
 {
     struct mark *mark = find(b, room);
 
-    if (mark == NULL) {
+    if (!mark) {
         mark = mem_zero(sizeof(*mark) + room.len);
         mark->place = fresh;
         mark->len = room.len;
@@ -71,7 +71,7 @@ struct place *bookmark_place(struct bookmark *b, struct span room, struct place 
 
 void bookmark_each(struct bookmark *b, bookmark_room *each, void *arg)
 {
-    for (struct mark *mark = b->marks; mark != NULL; mark = mark->hh.next)
+    for (struct mark *mark = b->marks; mark; mark = mark->hh.next)
         each(arg, (struct span){mark->room, mark->len}, &mark->place);
 }
 
@@ -177,7 +177,7 @@ static void write_rooms(const struct bookmark *b, uint64_t none, struct buf *out
     char id[PLACE_BYTES];
     const char *lead = "\"rooms\":{\"";
 
-    for (const struct mark *m = b->marks; m != NULL; m = m->hh.next) {
+    for (const struct mark *m = b->marks; m; m = m->hh.next) {
         if (m->place.epoch == none)
             continue;
         place_format(m->place, id);

@@ -172,7 +172,7 @@ void buf_drop(struct buf *b, size_t n)
 void buf_clear(struct buf *b)
 {
     b->len = 0;
-    if (b->at != NULL)
+    if (b->at)
         b->at[0] = '\0';
 }
 

@@ -57,7 +57,7 @@ struct catalog *catalog_ref(struct catalog *c)
 
 void catalog_unref(struct catalog *c)
 {
-    if (c == NULL || --c->refs > 0)
+    if (!c || --c->refs > 0)
         return;
     HASH_CLEAR(hh, c->index->events);
     HASH_CLEAR(hh, c->index->messages);
@@ -72,7 +72,7 @@ static const void *find_text(struct entry *entries, struct span name)
     struct entry *found;
 
     HASH_FIND(hh, entries, name.at, name.len, found);
-    return found != NULL ? found->value : NULL;
+    return found ? found->value : NULL;
 }
 
 /* The text of a name with escapes; false when they are wrong. */
@@ -94,7 +94,7 @@ static const void *find(struct entry *entries, struct span name)
     const void *found = NULL;
     struct buf text = {0};
 
-    if (name.len == 0 || memchr(name.at, '\\', name.len) == NULL)
+    if (name.len == 0 || !memchr(name.at, '\\', name.len))
         return find_text(entries, name);
     if (decode(name, &text))
         found = find_text(entries, buf_span(&text));
@@ -104,7 +104,7 @@ static const void *find(struct entry *entries, struct span name)
 
 static bool add(struct catalog *c, struct entry **entries, const char *name, const void *value)
 {
-    if (find_text(*entries, span_of(name)) != NULL)
+    if (find_text(*entries, span_of(name)))
         return false;
     struct entry *e = arena_alloc(&c->arena, sizeof(*e));
     e->value = value;
@@ -155,7 +155,7 @@ const struct catalog_event *catalog_event(const struct catalog *c, struct span t
 {
     const struct catalog_event *e = find(c->index->events, type);
 
-    if (e != NULL && !is_family(e->type))
+    if (e && !is_family(e->type))
         return e;
     return find_family(c->index, type);
 }
@@ -167,12 +167,12 @@ int catalog_no_event(const struct catalog *c, struct span type, struct fault *f)
 
     for (size_t i = 0; i < c->event_count && i < GUESSES_MAX; i++) {
         int far = near_distance(type, c->events[i].type);
-        if (far >= least || find_text(c->index->events, span_of(c->events[i].type)) == NULL)
+        if (far >= least || !find_text(c->index->events, span_of(c->events[i].type)))
             continue;
         least = far;
         nearest = c->events[i].type;
     }
-    if (nearest == NULL)
+    if (!nearest)
         return fault_set(f, "no event has the type %s", fault_quote(type));
     return fault_set(f, "no event has the type %s (did you mean %s?)", fault_quote(type), nearest);
 }
@@ -204,7 +204,7 @@ int catalog_route(const struct catalog_event *e, struct span type, struct span d
 int catalog_entity(const struct catalog_event *e, struct span data, char entity[ROOM_BYTES_MAX],
                    struct fault *f)
 {
-    return e->entity != NULL ? route_expand(&e->route, e->entity, data, entity, f) : 0;
+    return e->entity ? route_expand(&e->route, e->entity, data, entity, f) : 0;
 }
 
 /* Appends the members but those of a name. Returns whether there were any. */
@@ -229,7 +229,7 @@ static bool add_others(struct span object, const char *name, struct buf *out)
 void catalog_add_user(const struct catalog_event *e, struct span data, struct span user,
                       struct buf *out)
 {
-    if (e->user == NULL || (data.len != 0 && json_type(data) != JSON_OBJECT)) {
+    if (!e->user || (data.len != 0 && json_type(data) != JSON_OBJECT)) {
         buf_join(out, data);
         return;
     }
@@ -249,9 +249,9 @@ static const void *strike(struct entry **entries, struct span name)
     struct entry *found;
 
     HASH_FIND(hh, *entries, name.at, name.len, found);
-    if (found != NULL)
+    if (found)
         HASH_DEL(*entries, found);
-    return found != NULL ? found->value : NULL;
+    return found ? found->value : NULL;
 }
 
 static void strike_family(struct catalog_index *x, const struct catalog_event *e)
@@ -280,12 +280,12 @@ int catalog_leave_out(struct catalog *c, struct span name, struct fault *f)
     const struct catalog_event *e = strike(&c->index->events, name);
     const struct catalog_message *m = strike(&c->index->messages, name);
 
-    if (e == NULL && m == NULL)
+    if (!e && !m)
         return fault_set(f, "no event and no message has the name %s", fault_quote(name));
-    for (size_t i = 0; e != NULL && i < c->message_count; i++)
+    for (size_t i = 0; e && i < c->message_count; i++)
         if (c->messages[i].event == e)
             strike(&c->index->messages, span_of(c->messages[i].name));
-    if (e != NULL) {
+    if (e) {
         strike_family(c->index, e);
         strike_presence(&c->presence, e);
     }
@@ -325,7 +325,7 @@ int catalog_parent(const struct catalog_room *r, struct span room, char parent[R
 {
     struct span captures[SHAPE_SEGMENTS_MAX];
 
-    if (r->parent == NULL || !shape_takes(&r->pattern, room, captures))
+    if (!r->parent || !shape_takes(&r->pattern, room, captures))
         return 0;
     int len = shape_expand(r->parent, captures, parent);
     return len > 0 ? len : 0;
@@ -378,7 +378,7 @@ int catalog_message_route(const struct catalog_message *m, struct span data,
 bool catalog_take(const struct catalog_message *m, enum catalog_argument argument, struct span data,
                   struct span *value)
 {
-    assert(m->arguments[argument] != NULL);
+    assert(m->arguments[argument]);
     return json_find(data, m->arguments[argument], value) && json_type(*value) != JSON_NULL;
 }
 
@@ -396,7 +396,7 @@ const char *catalog_argument_word(enum catalog_argument argument)
 
 static bool claim_is(const struct catalog_claim *claim, struct span value)
 {
-    if (claim->text == NULL)
+    if (!claim->text)
         return span_equal(value, claim->value);
     return json_type(value) == JSON_STRING && json_string_is(value, claim->text);
 }
@@ -420,7 +420,7 @@ int catalog_address(const struct catalog *c, struct event *e, struct route_rooms
 {
     const struct catalog_event *rule = catalog_event(c, e->type);
 
-    if (rule == NULL)
+    if (!rule)
         return e->room_count != 0 ? 0 : fault_set(f, "room: an event needs a room to go to");
     if (e->room_count != 0)
         return catalog_check(rule, e->type, e->data, f);
@@ -433,7 +433,7 @@ int catalog_address(const struct catalog *c, struct event *e, struct route_rooms
 
 bool catalog_has_path(const char *const *paths, struct span path)
 {
-    for (; *paths != NULL; paths++)
+    for (; *paths; paths++)
         if (span_is(path, *paths))
             return true;
     return false;

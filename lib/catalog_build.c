@@ -37,7 +37,7 @@ size_t catalog_size(struct span object)
 int catalog_of_no_use(struct schema_reader *r, struct span object, const char *const *keys,
                       const char *without)
 {
-    for (; *keys != NULL; keys++)
+    for (; *keys; keys++)
         if (catalog_given(object, *keys))
             return schema_fault(r, schema_place(object, *keys).at, "%s: of no use without %s",
                                 *keys, without);
@@ -60,7 +60,7 @@ static int read_words(struct schema_reader *r, struct span value, struct field *
     field->kind = FIELD_WORD;
     if (schema_texts(r, &row, value, &field->words) != 0)
         return -1;
-    if (field->words[0] == NULL)
+    if (!field->words[0])
         return schema_fault(r, value.at, "%s: must not be empty", field->path);
     return 0;
 }
@@ -85,7 +85,7 @@ int catalog_read_path(struct schema_reader *r, const struct schema_row *row, str
 {
     const char *path = schema_decode(r, row->key, value, 1, CATALOG_NAME_BYTES_MAX);
 
-    if (path == NULL)
+    if (!path)
         return -1;
     *(const char **)into = path;
     if (!shape_is_path(span_of(path)))
@@ -149,7 +149,7 @@ int catalog_read_template(struct schema_reader *r, const char *key, struct span 
 {
     const char *text = schema_decode(r, key, value, 1, ROOM_BYTES_MAX);
 
-    if (text == NULL)
+    if (!text)
         return -1;
     if (shape_parse_template(out, span_of(text), r->arena, r->fault) == 0)
         return 0;
@@ -172,10 +172,10 @@ int catalog_check_template(struct schema_reader *r, const char *key, struct span
         const struct catalog_room *room = &c->rooms[i];
         if (!is_catch_all(room) && shape_covers(&room->pattern, t))
             return 0;
-        if (meant == NULL && near_is(span_of(t->text), room->pattern.text))
+        if (!meant && near_is(span_of(t->text), room->pattern.text))
             meant = room->pattern.text;
     }
-    if (meant != NULL)
+    if (meant)
         return schema_fault(r, value.at, "%s: no pattern in rooms takes %s (did you mean %s?)", key,
                             quote(value), meant);
     return schema_fault(r, value.at, "%s: no pattern in rooms takes %s", key, quote(value));
@@ -263,7 +263,7 @@ static int take_from_clients(struct schema_reader *r, const struct catalog_menti
 {
     struct span given = catalog_build(r)->published[e - catalog_build(r)->events];
 
-    if (given.at != NULL && e->publish != 0)
+    if (given.at && e->publish != 0)
         return schema_fault(r, given.at,
                             "publish: must be \"none\": as \"%s\", %s is the gateway's own to say",
                             m->key, quote(m->name));
@@ -276,7 +276,7 @@ static int end_signal(struct schema_reader *r, const struct catalog_mention *m,
 {
     if (e == m->signal)
         return schema_fault(r, m->name.at, "%s: must be another event", m->key);
-    if (e->ends != NULL)
+    if (e->ends)
         return schema_fault(r, m->name.at, "%s: %s is what follows %s already", m->key,
                             quote(m->name), e->ends->type);
     e->ends = m->signal;
@@ -289,8 +289,8 @@ static int resolve(struct schema_reader *r, const struct catalog_mention *m)
     struct span type = {m->name.at + 1, m->name.len - 2};
     const struct catalog_event *found = catalog_event(b->c, type);
 
-    if (found == NULL || found->type[strlen(found->type) - 1] == '*') {
-        if (found != NULL && span_is(type, found->type))
+    if (!found || found->type[strlen(found->type) - 1] == '*') {
+        if (found && span_is(type, found->type))
             return schema_fault(r, m->name.at, "%s: must be one event, not a family", m->key);
         catalog_no_event(b->c, type, r->fault);
         return schema_because(r, m->key, m->name);
@@ -299,12 +299,12 @@ static int resolve(struct schema_reader *r, const struct catalog_mention *m)
     struct catalog_event *e = &b->events[found - b->c->events];
     if (m->own)
         return take_from_clients(r, m, e);
-    return m->signal != NULL ? end_signal(r, m, e) : 0;
+    return m->signal ? end_signal(r, m, e) : 0;
 }
 
 int catalog_resolve(struct schema_reader *r)
 {
-    for (const struct catalog_mention *m = catalog_build(r)->mentions; m != NULL; m = m->next)
+    for (const struct catalog_mention *m = catalog_build(r)->mentions; m; m = m->next)
         if (resolve(r, m) != 0)
             return -1;
     return 0;

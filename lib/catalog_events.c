@@ -34,7 +34,7 @@ static int read_user(struct schema_reader *r, const struct schema_row *row, stru
 
     if (catalog_read_path(r, row, value, name) != 0)
         return -1;
-    if (strchr(*name, '.') != NULL)
+    if (strchr(*name, '.'))
         return schema_wrong(r, row->key, value, "a field of the data itself");
     return 0;
 }
@@ -99,7 +99,7 @@ static int check_version(struct schema_reader *r, struct span object, const stru
 
     if (e->version == CATALOG_UNVERSIONED)
         return catalog_of_no_use(r, object, keys, "version");
-    if (e->entity == NULL)
+    if (!e->entity)
         return schema_fault(r, at, "version: needs an entity, whose version it is");
     if (e->class != CATALOG_KEPT)
         return schema_fault(r, at, "version: only events of the class \"kept\" have one");
@@ -141,7 +141,7 @@ static int read_event(struct schema_reader *r, struct catalog_event *e, struct s
                       struct span value)
 {
     e->type = schema_decode(r, "events", key, 1, EVENT_TYPE_BYTES_MAX);
-    if (e->type == NULL)
+    if (!e->type)
         return -1;
     if (!catalog_add_event(catalog_build(r)->c, e))
         return schema_fault(r, key.at, "events: %s stands there twice",

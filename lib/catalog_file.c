@@ -95,7 +95,7 @@ struct catalog *catalog_load(const char *path, struct fault *f)
     struct buf text = {0};
     FILE *in = fopen(path, "re");
 
-    if (in == NULL) {
+    if (!in) {
         fault_set(f, "%s: %s", path, strerror(errno));
         return NULL;
     }
@@ -113,7 +113,7 @@ struct catalog *catalog_builtin(void)
     struct fault f;
     struct catalog *c = catalog_parse(builtin_catalog(), "examples/kanban/catalog.json", &f);
 
-    assert(c != NULL);
+    assert(c);
     return c;
 }
 

@@ -47,7 +47,7 @@ static bool has_argument(enum catalog_action action, enum catalog_argument argum
     const char *word = catalog_argument_word(argument);
     const char *found = strstr(actions[action].arguments, word);
 
-    return found != NULL && (found[strlen(word)] == ' ' || found[strlen(word)] == '\0');
+    return found && (found[strlen(word)] == ' ' || found[strlen(word)] == '\0');
 }
 
 static void preset_message(struct catalog_message *m)
@@ -85,7 +85,7 @@ static int read_argument(struct schema_reader *r, struct catalog_message *m, str
 {
     for (int i = 0; i < CATALOG_ARGUMENT_COUNT; i++) {
         struct schema_row row = {.key = catalog_argument_word(i)};
-        if (m->arguments[i] != NULL && json_string_is(key, row.key))
+        if (m->arguments[i] && json_string_is(key, row.key))
             return catalog_read_path(r, &row, value, &m->arguments[i]);
     }
     return no_argument(r, m, key);
@@ -138,7 +138,7 @@ static int read_message(struct schema_reader *r, struct catalog_message *m, stru
                         struct span value)
 {
     m->name = schema_decode(r, "messages", key, 1, EVENT_TYPE_BYTES_MAX);
-    if (m->name == NULL)
+    if (!m->name)
         return -1;
     if (!catalog_add_message(catalog_build(r)->c, m))
         return schema_fault(r, key.at, "messages: %s stands there twice",

@@ -109,7 +109,7 @@ static int read_room(struct schema_reader *r, struct catalog_room *room, struct 
 {
     const char *text = schema_decode(r, "rooms", key, 1, ROOM_BYTES_MAX);
 
-    if (text == NULL)
+    if (!text)
         return -1;
     const char *quoted = fault_quote(span_of(text));
     if (shape_parse_pattern(&room->pattern, span_of(text), r->arena, r->fault) != 0) {
@@ -117,7 +117,7 @@ static int read_room(struct schema_reader *r, struct catalog_room *room, struct 
         return schema_because(r, "rooms", key);
     }
     const struct catalog_room *same = catalog_add_room(catalog_build(r)->c, room);
-    if (same != NULL)
+    if (same)
         return schema_fault(r, key.at, "rooms: %s takes the same rooms as \"%s\"", quoted,
                             same->pattern.text);
     return schema_read(r, &catalog_room_schema, value, room);
@@ -150,7 +150,7 @@ int catalog_check_parents(struct schema_reader *r)
     const struct catalog_build *b = catalog_build(r);
 
     for (size_t i = 0; i < b->c->room_count; i++)
-        if (b->rooms[i].parent != NULL &&
+        if (b->rooms[i].parent &&
             catalog_check_template(r, "parent", b->parents[i], b->rooms[i].parent) != 0)
             return -1;
     return 0;

@@ -25,13 +25,13 @@ static const char *read_reach_room(struct schema_reader *r, const char *key, str
 {
     const char *room = schema_decode(r, key, value, 1, ROOM_BYTES_MAX);
 
-    if (room == NULL)
+    if (!room)
         return NULL;
     if (room_check(span_of(room), r->fault) != 0) {
         schema_because(r, key, value);
         return NULL;
     }
-    if (catalog_room(catalog_build(r)->c, span_of(room), NULL) == NULL) {
+    if (!catalog_room(catalog_build(r)->c, span_of(room), NULL)) {
         schema_fault(r, value.at, "%s: no pattern in rooms takes %s", key,
                      fault_quote(span_of(room)));
         return NULL;
@@ -41,7 +41,7 @@ static const char *read_reach_room(struct schema_reader *r, const char *key, str
 
 static int reach_word(struct span value)
 {
-    for (int i = 0; reach_words[i] != NULL; i++)
+    for (int i = 0; reach_words[i]; i++)
         if (json_string_is(value, reach_words[i]))
             return i;
     return -1;
@@ -65,7 +65,7 @@ static int read_reach(struct schema_reader *r, const struct schema_row *row, str
             continue;
         }
         rooms[count] = read_reach_room(r, row->key, list.at[i]);
-        if (rooms[count++] == NULL)
+        if (!rooms[count++])
             return -1;
     }
     p->reach_rooms = rooms;
@@ -106,9 +106,9 @@ static int check_distinct(struct schema_reader *r, struct span object,
 {
     for (size_t i = 0; i < count; i++) {
         const char *a = *(const char *const *)((const char *)into + rows[i].offset);
-        for (size_t j = 0; a != NULL && j < i; j++) {
+        for (size_t j = 0; a && j < i; j++) {
             const char *b = *(const char *const *)((const char *)into + rows[j].offset);
-            if (b != NULL && strcmp(a, b) == 0)
+            if (b && strcmp(a, b) == 0)
                 return schema_fault(r, schema_place(object, rows[i].key).at,
                                     "%s: \"%s\" is the name for %s already", rows[i].key, a,
                                     rows[j].key);
@@ -186,7 +186,7 @@ static bool is_path(const char *path)
     if (*path != '/')
         return false;
     for (; *path != '\0'; path++)
-        if (*path <= ' ' || *path > '~' || strchr("?#%,\"\\", *path) != NULL)
+        if (*path <= ' ' || *path > '~' || strchr("?#%,\"\\", *path))
             return false;
     return true;
 }
@@ -198,7 +198,7 @@ static int read_paths(struct schema_reader *r, const struct schema_row *row, str
 
     if (schema_texts(r, row, value, into) != 0)
         return -1;
-    for (paths = *(const char *const **)into; *paths != NULL; paths++)
+    for (paths = *(const char *const **)into; *paths; paths++)
         if (!is_path(*paths))
             return schema_fault(r, value.at,
                                 "%s: %s must begin with / and have no space and none of ? # %% , "
@@ -236,7 +236,7 @@ static const char *const *paths_of(const void *into, size_t row)
 static size_t owner(const void *into, size_t row, const char *path)
 {
     for (size_t i = 0; i < row; i++)
-        for (const char *const *other = paths_of(into, i); *other != NULL; other++)
+        for (const char *const *other = paths_of(into, i); *other; other++)
             if (strcmp(*other, path) == 0)
                 return i;
     return row;
@@ -247,7 +247,7 @@ static int check_endpoints(struct schema_reader *r, struct span object, void *in
     const struct catalog_endpoints *endpoints = into;
 
     for (size_t i = 0; i < COUNT_OF(endpoints_rows); i++) {
-        for (const char *const *path = paths_of(into, i); *path != NULL; path++) {
+        for (const char *const *path = paths_of(into, i); *path; path++) {
             size_t other = owner(into, i, *path);
             if (other != i)
                 return schema_fault(r, schema_place(object, endpoints_rows[i].key).at,
@@ -255,7 +255,7 @@ static int check_endpoints(struct schema_reader *r, struct span object, void *in
                                     *path, endpoints_rows[other].key);
         }
     }
-    for (const char *const *path = endpoints->socketio; *path != NULL; path++)
+    for (const char *const *path = endpoints->socketio; *path; path++)
         if ((*path)[strlen(*path) - 1] != '/')
             return schema_fault(r, schema_place(object, "socketio").at,
                                 "socketio: must end with /");
@@ -285,7 +285,7 @@ static int read_claim(struct schema_reader *r, const struct schema_row *row, str
     if (type != JSON_STRING)
         return 0;
     claim->text = schema_decode(r, claim->path, value, 0, CATALOG_NAME_BYTES_MAX);
-    return claim->text != NULL ? 0 : -1;
+    return claim->text ? 0 : -1;
 }
 
 static int read_claims(struct schema_reader *r, const struct schema_row *row, struct span value,

@@ -237,7 +237,7 @@ static void on_written(uv_write_t *request, int status)
 
 static void write_rest(struct client *c)
 {
-    c->writing = mem_zero(sizeof *c->writing);
+    c->writing = mem_zero(sizeof(*c->writing));
     c->writing->bytes = c->out;
     c->out = (struct buf){0};
     c->writing->request.data = c;
@@ -286,7 +286,7 @@ static void send_frame(struct client *c, enum ws_opcode opcode, struct span payl
 static void send_close(struct client *c, int code)
 {
     char bytes[2] = {(char)(code >> 8), (char)code};
-    send_frame(c, WS_CLOSE, (struct span){bytes, sizeof bytes});
+    send_frame(c, WS_CLOSE, (struct span){bytes, sizeof(bytes)});
     move(c, CLOSING);
 }
 
@@ -465,7 +465,7 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *b)
 {
     (void)hint;
     struct client *c = handle->data;
-    *b = uv_buf_init(c->net->bytes, sizeof c->net->bytes);
+    *b = uv_buf_init(c->net->bytes, sizeof(c->net->bytes));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
@@ -565,7 +565,7 @@ static void resolve(struct client *c)
     struct attempt *a = c->attempt;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     char port[8];
-    snprintf(port, sizeof port, "%d", a->url.port);
+    snprintf(port, sizeof(port), "%d", a->url.port);
     a->resolve.data = c;
     int status = uv_getaddrinfo(c->net->loop, &a->resolve, on_resolved, a->url.host, port, &hints);
     if (status < 0)
@@ -640,7 +640,7 @@ static void raise_file_limit(int most)
 
 struct client_net *client_net_new(uv_loop_t *loop, int most, const struct client_hooks *hooks)
 {
-    struct client_net *net = mem_zero(sizeof *net);
+    struct client_net *net = mem_zero(sizeof(*net));
     net->loop = loop;
     net->hooks = hooks;
     net->handles = 2;
@@ -675,7 +675,7 @@ void client_net_free(struct client_net *net)
 
 static struct client *client_new(struct client_net *net, struct attempt *a, void *ctx)
 {
-    struct client *c = mem_zero(sizeof *c);
+    struct client *c = mem_zero(sizeof(*c));
     c->net = net;
     c->ctx = ctx;
     c->attempt = a;
@@ -693,7 +693,7 @@ static struct client *client_new(struct client_net *net, struct attempt *a, void
 struct client *client_open(struct client_net *net, const struct client_target *target, void *ctx,
                            struct fault *f)
 {
-    struct attempt *a = mem_zero(sizeof *a);
+    struct attempt *a = mem_zero(sizeof(*a));
     if (ws_url_parse(&a->url, target->url, f) < 0) {
         attempt_free(a);
         return NULL;

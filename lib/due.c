@@ -99,7 +99,7 @@ static void on_extent(void *arg, enum store_result result, const struct store_ex
     struct pair *p = arg;
     struct due *d = p->due;
 
-    if (e != NULL) {
+    if (e) {
         struct due_row row = {span_of(p->device), span_of(p->room), count_after(p->at, e)};
         d->each(d->arg, &row);
     }
@@ -113,7 +113,7 @@ static void on_standing(void *arg, enum store_result result, const struct store_
     struct pair *p = arg;
     struct due *d = p->due;
 
-    if (there == NULL) {
+    if (!there) {
         free(p);
         note(d, result, why);
         return;
@@ -143,10 +143,10 @@ static bool is_role_enough(const struct catalog_room *rule, struct span role)
 {
     const char *const *wanted = rule->roles;
 
-    for (; wanted != NULL && *wanted != NULL; wanted++)
+    for (; wanted && *wanted; wanted++)
         if (span_is(role, *wanted))
             return true;
-    return wanted == NULL && role.len > 0;
+    return !wanted && role.len > 0;
 }
 
 /* A room that the user may be a member of, until its role there is known. */
@@ -177,7 +177,7 @@ static void take_room(void *arg, struct span room, struct span role)
     if (room_check(room, &f) != 0)
         return;
     const struct catalog_room *rule = catalog_room(d->catalog, room, NULL);
-    if (rule == NULL || !rule->offline || (rule->join & CATALOG_MEMBER) == 0)
+    if (!rule || !rule->offline || (rule->join & CATALOG_MEMBER) == 0)
         return;
     struct candidate *c = mem_alloc(sizeof(*c) + room.len);
     *c = (struct candidate){d, rule, room.len};

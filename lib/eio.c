@@ -33,11 +33,11 @@ int eio_parse(struct span text, struct eio_packet *p, struct buf *bytes, struct 
 
 bool eio_next(struct span *payload, struct span *packet)
 {
-    if (payload->at == NULL)
+    if (!payload->at)
         return false;
     const char *end = memchr(payload->at, SEPARATOR, payload->len);
     *packet = (struct span){payload->at, end != NULL ? (size_t)(end - payload->at) : payload->len};
-    if (end != NULL)
+    if (end)
         span_drop(payload, packet->len + 1);
     else
         *payload = (struct span){0};

@@ -63,14 +63,14 @@ static const char *path_variable(const char *name)
 {
     const char *path = getenv(name);
 
-    return path != NULL && path[0] == '/' ? path : NULL;
+    return path && path[0] == '/' ? path : NULL;
 }
 
 static void run_path(struct buf *path)
 {
     const char *base = path_variable("XDG_RUNTIME_DIR");
 
-    if (base != NULL)
+    if (base)
         buf_printf(path, "%s/collab", base);
     else
         buf_printf(path, "/tmp/collab-%u", (unsigned)geteuid());
@@ -81,9 +81,9 @@ static int state_path(struct buf *path, struct fault *f)
     const char *base = path_variable("XDG_STATE_HOME");
     const char *home = path_variable("HOME");
 
-    if (base == NULL && home == NULL)
+    if (!base && !home)
         return fault_set(f, "no state directory: neither XDG_STATE_HOME nor HOME is set");
-    if (base != NULL)
+    if (base)
         buf_printf(path, "%s/collab", base);
     else
         buf_printf(path, "%s/.local/state/collab", home);
@@ -117,7 +117,7 @@ static int make_dir(const char *path, struct fault *f)
 /* Makes the directories above the last; what is wrong with one of them shows with the last. */
 static void make_parents(char *path)
 {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         mkdir(path, 0700);
         *slash = '/';
@@ -192,8 +192,8 @@ static int held_fault(const char *dir, pid_t holder, struct fault *f)
 
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)holder);
     FILE *in = fopen(path, "re");
-    if (in != NULL) {
-        if (fgets(name, sizeof(name), in) != NULL)
+    if (in) {
+        if (fgets(name, sizeof(name), in))
             name[strcspn(name, "\n")] = '\0';
         fclose(in);
     }
@@ -370,7 +370,7 @@ static const char *last_log_line(const struct embedded *e, char tail[LOG_TAIL_BY
         n--;
     tail[n > 0 ? n : 0] = '\0';
     const char *newline = strrchr(tail, '\n');
-    return newline != NULL ? newline + 1 : tail;
+    return newline ? newline + 1 : tail;
 }
 
 enum answer { ANSWER_NONE, ANSWER_LOADING, ANSWER_PONG };
@@ -570,7 +570,7 @@ static void on_handle_closed(uv_handle_t *handle)
 
 void embedded_stop(struct embedded *e)
 {
-    if (e == NULL)
+    if (!e)
         return;
     end_server(e);
     if (e->handles == 0) {

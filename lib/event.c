@@ -47,7 +47,7 @@ static int take_text(struct span value, size_t min, size_t max, struct span *out
         return fault_set(f, "must be a string of %zu to %zu bytes, found %s", min, max,
                          json_type_name(json_type(value)));
     *out = unquoted(value);
-    if (memchr(out->at, '\\', out->len) == NULL)
+    if (!memchr(out->at, '\\', out->len))
         return check_text(*out, min, max, f);
 
     struct buf decoded = {0};

@@ -61,7 +61,7 @@ static size_t escape(char *to, char c)
     static const char letters[] = "\"\\nrt";
     const char *found = c != '\0' ? strchr(named, c) : NULL;
 
-    if (found == NULL)
+    if (!found)
         return (size_t)sprintf(to, "\\x%02x", (unsigned char)c);
     to[0] = '\\';
     to[1] = letters[found - named];

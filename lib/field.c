@@ -88,7 +88,7 @@ static bool is_ulid(struct span text)
         return false;
     for (size_t i = 0; i < ULID_BYTES; i++) {
         char c = is_small(text.at[i]) ? (char)(text.at[i] - 'a' + 'A') : text.at[i];
-        if (!is_digit(c) && (c < 'A' || c > 'Z' || strchr("ILOU", c) != NULL))
+        if (!is_digit(c) && (c < 'A' || c > 'Z' || strchr("ILOU", c)))
             return false;
     }
     return true;
@@ -96,8 +96,8 @@ static bool is_ulid(struct span text)
 
 static bool is_whole(struct span value)
 {
-    return memchr(value.at, '.', value.len) == NULL && memchr(value.at, 'e', value.len) == NULL &&
-           memchr(value.at, 'E', value.len) == NULL;
+    return !memchr(value.at, '.', value.len) && !memchr(value.at, 'e', value.len) &&
+           !memchr(value.at, 'E', value.len);
 }
 
 static bool is_absent(struct span value)
@@ -126,7 +126,7 @@ static bool is_word(const struct field *field, struct span value)
 {
     if (json_type(value) != JSON_STRING)
         return false;
-    for (const char *const *word = field->words; *word != NULL; word++)
+    for (const char *const *word = field->words; *word; word++)
         if (json_string_is(value, *word))
             return true;
     return false;
@@ -170,7 +170,7 @@ static int wrong_word(const struct field *field, struct span value, struct fault
 {
     struct buf words = {0};
 
-    for (const char *const *word = field->words; *word != NULL; word++)
+    for (const char *const *word = field->words; *word; word++)
         buf_printf(&words, "%s%s", words.len != 0 ? ", " : "", *word);
     fault_set(f, "data.%s: must be one of %s, not %s", field->path, words.at, schema_show(value));
     buf_fini(&words);

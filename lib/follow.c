@@ -65,7 +65,7 @@ static struct span room_of(const struct fill *fill)
 
 static void fill_free(struct fill *fill)
 {
-    if (fill->follow != NULL)
+    if (fill->follow)
         HASH_DEL(fill->follow->fills, fill);
     free(fill);
 }
@@ -93,7 +93,7 @@ static bool take_page(struct fill *fill, const struct store_page *page)
     for (size_t i = 0; i < page->count; i++) {
         const struct store_entry *entry = &page->entries[i];
         struct place *at = f->hooks->place(f->ctx, room);
-        if (at == NULL)
+        if (!at)
             return false;
         if (!is_anywhere(*at) && place_compare(entry->place, *at) <= 0) {
             seen = place_compare(entry->place, *at) == 0;
@@ -105,7 +105,7 @@ static bool take_page(struct fill *fill, const struct store_page *page)
             f->hooks->gap(f->ctx, room, before, entry->place);
         seen = true;
         hand_on(f, room, entry);
-        if (fill->follow == NULL)
+        if (!fill->follow)
             return false;
     }
     return f->hooks->place(f->ctx, room) != NULL;
@@ -120,7 +120,7 @@ static void end(struct fill *fill)
 
     buf_join(&room, room_of(fill));
     fill_free(fill);
-    if (f->hooks->caught_up != NULL)
+    if (f->hooks->caught_up)
         f->hooks->caught_up(f->ctx, buf_span(&room));
     buf_fini(&room);
 }
@@ -141,7 +141,7 @@ static void on_read(void *arg, enum store_result result, const struct store_page
     struct fill *fill = arg;
     struct follow *f = fill->follow;
 
-    if (f == NULL || result == STORE_UNAVAILABLE) { /* all is checked when Redis is back */
+    if (!f || result == STORE_UNAVAILABLE) { /* all is checked when Redis is back */
         fill_free(fill);
         return;
     }
@@ -152,7 +152,7 @@ static void on_read(void *arg, enum store_result result, const struct store_page
         return;
     }
     struct place *at = f->hooks->place(f->ctx, room_of(fill));
-    bool behind = at != NULL && place_compare(*at, fill->seen) < 0;
+    bool behind = at && place_compare(*at, fill->seen) < 0;
     if (result == STORE_DONE && page->count == PAGE_ENTRIES) {
         read_on(fill);
     } else if (behind && result == STORE_DONE && !fill->again) {
@@ -180,7 +180,7 @@ static struct fill *find(struct follow *f, struct span room)
 {
     struct fill *fill = NULL;
 
-    if (f->fills != NULL)
+    if (f->fills)
         HASH_FIND(hh, f->fills, room.at, room.len, fill);
     return fill;
 }
@@ -201,7 +201,7 @@ void follow_check(struct follow *f, struct span room)
 {
     const struct place *at = f->hooks->place(f->ctx, room);
 
-    if (at != NULL && !is_anywhere(*at) && find(f, room) == NULL)
+    if (at && !is_anywhere(*at) && !find(f, room))
         begin(f, room, store_beginning);
 }
 
@@ -213,14 +213,14 @@ void follow_event(struct follow *f, struct span room, const struct event *e, str
     struct fill *fill = find(f, room);
     struct place p;
 
-    if (at == NULL || place_parse(e->id, &p) != 0)
+    if (!at || place_parse(e->id, &p) != 0)
         return;
     if (is_anywhere(*at) || place_follows(*at, p)) {
         *at = p;
         f->hooks->event(f->ctx, room, e, text);
-    } else if (place_compare(p, *at) > 0 && fill == NULL) {
+    } else if (place_compare(p, *at) > 0 && !fill) {
         begin(f, room, p);
-    } else if (fill != NULL && place_compare(p, fill->seen) > 0) {
+    } else if (fill && place_compare(p, fill->seen) > 0) {
         fill->seen = p;
         fill->again = false;
     }

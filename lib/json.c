@@ -109,7 +109,7 @@ static bool is_hex(char c)
 static bool check_escape(struct check *k)
 {
     k->c.at++;
-    if (k->c.at == k->c.end || *k->c.at == '\0' || strchr("\"\\/bfnrtu", *k->c.at) == NULL)
+    if (k->c.at == k->c.end || *k->c.at == '\0' || !strchr("\"\\/bfnrtu", *k->c.at))
         return wrong(k, "expected one of \"\\/bfnrtu after the backslash");
     if (*k->c.at++ != 'u')
         return true;
@@ -526,7 +526,7 @@ static size_t take_escape(struct cursor *c, char out[4])
     if (letter == 'u')
         return put_utf8(take_code(c), out);
     const char *found = strchr(letters, letter);
-    out[0] = found != NULL ? meanings[found - letters] : letter;
+    out[0] = found ? meanings[found - letters] : letter;
     return 1;
 }
 
@@ -542,7 +542,7 @@ static struct span take_verbatim(struct cursor *c)
     const char *start = c->at;
     const char *escape = memchr(start, '\\', (size_t)(c->end - start));
 
-    c->at = escape != NULL ? escape : c->end;
+    c->at = escape ? escape : c->end;
     return (struct span){start, (size_t)(c->at - start)};
 }
 
@@ -645,7 +645,7 @@ static void encode_escape(struct buf *out, char c)
     static const char letters[] = "\"\\bfnrt";
     const char *found = c != '\0' ? strchr(named, c) : NULL;
 
-    if (found != NULL)
+    if (found)
         buf_add(out, (char[]){'\\', letters[found - named]}, 2);
     else
         buf_printf(out, "\\u%04x", (unsigned char)c);

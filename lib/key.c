@@ -32,7 +32,7 @@ static const struct {
 
 bool key_takes(const struct key *key, struct span algorithm)
 {
-    for (const char *const *a = kinds[key->kind].algorithms; *a != NULL; a++)
+    for (const char *const *a = kinds[key->kind].algorithms; *a; a++)
         if (span_is(algorithm, *a))
             return true;
     return false;
@@ -63,7 +63,7 @@ struct keyring *keyring_new(void)
 
 void keyring_free(struct keyring *k)
 {
-    if (k == NULL)
+    if (!k)
         return;
     for (size_t i = 0; i < k->count; i++)
         key_fini(&k->at[i]);
@@ -79,7 +79,7 @@ size_t keyring_count(const struct keyring *k)
 static struct key *find_kid(const struct keyring *k, const char *kid)
 {
     for (size_t i = 0; i < k->count; i++)
-        if (k->at[i].kid != NULL && strcmp(k->at[i].kid, kid) == 0)
+        if (k->at[i].kid && strcmp(k->at[i].kid, kid) == 0)
             return &k->at[i];
     return NULL;
 }
@@ -101,15 +101,15 @@ static bool merge(struct key *old, struct key *new)
 /* Takes the key over, also when it fails. */
 static int add(struct keyring *k, struct key *key, struct fault *f)
 {
-    struct key *old = key->kid != NULL ? find_kid(k, key->kid) : NULL;
+    struct key *old = key->kid ? find_kid(k, key->kid) : NULL;
     int result = 0;
 
-    if (old == NULL && key->kid == NULL && k->count - k->named == KEY_UNNAMED_MAX)
+    if (!old && !key->kid && k->count - k->named == KEY_UNNAMED_MAX)
         result = fault_set(f, "more than %d keys without a name: put them into a directory",
                            KEY_UNNAMED_MAX);
-    if (old != NULL && !merge(old, key))
+    if (old && !merge(old, key))
         result = fault_set(f, "another key has the name %s", fault_quote(span_of(key->kid)));
-    if (old != NULL || result != 0) {
+    if (old || result != 0) {
         key_fini(key);
         return result;
     }
@@ -199,7 +199,7 @@ static EVP_PKEY *read_pair(struct span pem, bool *private)
     EVP_PKEY *pair = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 
     *private = pair != NULL;
-    if (pair == NULL) {
+    if (!pair) {
         BIO_reset(bio);
         pair = PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL);
     }
@@ -218,9 +218,9 @@ static int parse_pem(struct key *key, struct span text, struct fault *f)
     bool private;
     EVP_PKEY *pair = read_pair(text, &private);
 
-    if (pair == NULL && holds(text, "ENCRYPTED"))
+    if (!pair && holds(text, "ENCRYPTED"))
         return fault_set(f, "has a passphrase: only a key without one can be used");
-    if (pair == NULL)
+    if (!pair)
         return fault_set(f, "holds no private or public key that can be read");
     int result = pair_kind(pair, &key->kind, f);
     if (result == 0)
@@ -269,7 +269,7 @@ static int add_file(struct keyring *k, int fd, const struct stat *st, const char
     struct key key = {.kid = kid};
     struct buf title = {0};
 
-    if (kid != NULL)
+    if (kid)
         buf_printf(&title, "key %s", fault_quote(span_of(kid)));
     else
         buf_text(&title, "the key");
@@ -285,7 +285,7 @@ static char *kid_of(const char *name)
 {
     const char *dot = strrchr(name, '.');
 
-    return mem_copy(name, dot != NULL ? (size_t)(dot - name) : strlen(name));
+    return mem_copy(name, dot ? (size_t)(dot - name) : strlen(name));
 }
 
 static int add_entry(struct keyring *k, int dir, const char *dir_path, const char *name,
@@ -408,7 +408,7 @@ static int make_pair(EVP_PKEY *pair, const char *path, struct fault *f)
 {
     struct buf private = {0}, public = {0};
 
-    assert(pair != NULL);
+    assert(pair);
     write_private(pair, &private);
     write_public(pair, &public);
     EVP_PKEY_free(pair);

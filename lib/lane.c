@@ -51,7 +51,7 @@ static struct hold *take_hold(struct lanes *l, unsigned lane)
 {
     struct hold *h = find_hold(l, lane);
 
-    if (h == NULL) {
+    if (!h) {
         h = mem_zero(sizeof(*h));
         h->lane = lane;
         LL_PREPEND(l->holds, h);
@@ -62,7 +62,7 @@ static struct hold *take_hold(struct lanes *l, unsigned lane)
 static void append(struct flight **first, struct flight **last, struct flight *f)
 {
     f->next = NULL;
-    if (*first == NULL)
+    if (!*first)
         *first = f;
     else
         (*last)->next = f;
@@ -72,10 +72,10 @@ static void append(struct flight **first, struct flight **last, struct flight *f
 
 static struct flight *pop(struct hold *h)
 {
-    struct flight **first = h->sent_back != NULL ? &h->sent_back : &h->fresh;
+    struct flight **first = h->sent_back ? &h->sent_back : &h->fresh;
     struct flight *f = *first;
 
-    if (f == NULL)
+    if (!f)
         return NULL;
     *first = f->next;
     f->lanes->backlog -= f->bytes;
@@ -85,7 +85,7 @@ static struct flight *pop(struct hold *h)
 static void push_back(struct hold *h, struct flight *f)
 {
     f->next = h->sent_back;
-    if (h->sent_back == NULL)
+    if (!h->sent_back)
         h->sent_back_end = f;
     h->sent_back = f;
     f->lanes->backlog += f->bytes;
@@ -125,8 +125,8 @@ static void release(struct lanes *l, struct hold *h)
         return;
     }
     h->releasing = true;
-    while ((f = pop(h)) != NULL) {
-        in_order = in_order && f->asked != NULL;
+    while ((f = pop(h))) {
+        in_order = in_order && f->asked;
         if (!in_order)
             f->asked = NULL;
         if (depart(f))
@@ -181,10 +181,10 @@ void lanes_command(struct lanes *l, unsigned slot, bool is_subscription, reply_f
     f->is_subscription = is_subscription;
     f->fn = fn;
     f->arg = arg;
-    struct hold *h = l->holds != NULL ? find_hold(l, lane_of(f)) : NULL;
-    if (h == NULL && depart(f))
+    struct hold *h = l->holds ? find_hold(l, lane_of(f)) : NULL;
+    if (!h && depart(f))
         return;
-    if (h == NULL)
+    if (!h)
         h = take_hold(l, lane_of(f));
     append(&h->fresh, &h->fresh_end, f);
 }
@@ -195,7 +195,7 @@ static void finish(struct flight *f, const struct reply *r)
     void *arg = f->arg;
 
     free(f);
-    if (fn != NULL)
+    if (fn)
         fn(arg, r);
 }
 
@@ -214,7 +214,7 @@ static bool send_back(struct flight *f, const struct reply *r)
 {
     struct lanes *l = f->lanes;
 
-    if (r == NULL)
+    if (!r)
         return f->is_subscription && l->hooks->stays(l->ctx) && hold_again(f, true);
     if (reply_kind(r) != REPLY_ERROR)
         return false;
@@ -238,19 +238,19 @@ void lanes_answer(struct flight *f, const struct reply *r)
     l->flying[lane]--;
     if (!send_back(f, r))
         finish(f, r);
-    if (l->holds == NULL || l->flying[lane] > 0)
+    if (!l->holds || l->flying[lane] > 0)
         return;
     struct hold *h = find_hold(l, lane);
-    if (h != NULL)
+    if (h)
         release(l, h);
 }
 
 void lanes_drop(struct lanes *l)
 {
-    while (l->holds != NULL) {
+    while (l->holds) {
         struct hold *h = l->holds;
         struct flight *f = pop(h);
-        if (f != NULL) {
+        if (f) {
             finish(f, NULL);
             continue;
         }

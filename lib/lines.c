@@ -190,7 +190,7 @@ struct lines *lines_open(uv_loop_t *loop, char *const *files, bool whole,
                          const struct lines_hooks *hooks, void *ctx)
 {
     static char *const standard_input[] = {"-", NULL};
-    struct lines *l = mem_zero(sizeof *l);
+    struct lines *l = mem_zero(sizeof(*l));
     l->loop = loop;
     l->hooks = hooks;
     l->ctx = ctx;

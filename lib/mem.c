@@ -9,7 +9,7 @@ static void *sure(void *p)
 {
     static const char message[] = "out of memory\n";
 
-    if (p != NULL)
+    if (p)
         return p;
     ssize_t told = write(STDERR_FILENO, message, sizeof(message) - 1);
     (void)told;

@@ -10,7 +10,7 @@ static void open_field(struct buf *data, struct span name)
 
 static void add_text(struct buf *data, const char *name, struct span text)
 {
-    if (name == NULL || text.len == 0)
+    if (!name || text.len == 0)
         return;
     open_field(data, span_of(name));
     buf_char(data, '"');
@@ -20,7 +20,7 @@ static void add_text(struct buf *data, const char *name, struct span text)
 
 static void add_list(struct notice *n, const char *name, struct span json)
 {
-    if (name == NULL || json.len == 0)
+    if (!name || json.len == 0)
         return;
     open_field(&n->data, span_of(name));
     n->list_at = n->data.len;
@@ -32,12 +32,12 @@ static void add_list(struct notice *n, const char *name, struct span json)
 static bool is_field(const struct catalog_fields *names, const struct notice_fields *x,
                      struct span name)
 {
-    return (names->user != NULL && x->user.len > 0 && span_is(name, names->user)) ||
-           (names->status != NULL && x->status.len > 0 && span_is(name, names->status)) ||
-           (names->role != NULL && x->role.len > 0 && span_is(name, names->role)) ||
-           (names->users != NULL && x->users.len > 0 && span_is(name, names->users)) ||
-           (names->count != NULL && x->count.len > 0 && span_is(name, names->count)) ||
-           (names->room != NULL && x->names_room && span_is(name, names->room));
+    return (names->user && x->user.len > 0 && span_is(name, names->user)) ||
+           (names->status && x->status.len > 0 && span_is(name, names->status)) ||
+           (names->role && x->role.len > 0 && span_is(name, names->role)) ||
+           (names->users && x->users.len > 0 && span_is(name, names->users)) ||
+           (names->count && x->count.len > 0 && span_is(name, names->count)) ||
+           (names->room && x->names_room && span_is(name, names->room));
 }
 
 static void add_captures(struct notice *n, const struct catalog *c, const struct notice_fields *x)
@@ -47,7 +47,7 @@ static void add_captures(struct notice *n, const struct catalog *c, const struct
 
     if (x->room.len > 0)
         rule = catalog_room(c, x->room, captures);
-    for (int i = 0; rule != NULL && i < rule->pattern.count; i++) {
+    for (int i = 0; rule && i < rule->pattern.count; i++) {
         const struct shape_segment *s = &rule->pattern.at[i];
         if (s->slot < 0 || is_field(&c->fields, x, s->text))
             continue;

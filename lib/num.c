@@ -88,7 +88,7 @@ int num_parse(struct span text, int64_t min, int64_t max, int64_t *out, struct f
 /* 0: no such unit. */
 static int64_t unit_worth(const struct unit *unit, struct span name)
 {
-    while (unit->name != NULL && !span_is(name, unit->name))
+    while (unit->name && !span_is(name, unit->name))
         unit++;
     return unit->worth;
 }
@@ -151,7 +151,7 @@ int num_parse_rate(struct span text, int64_t min, int64_t max, struct rate *out,
     const char *slash = text.len != 0 ? memchr(text.at, '/', text.len) : NULL;
     struct rate rate;
 
-    if (slash == NULL)
+    if (!slash)
         return fault_set(f, "not a rate (like 100/1m)");
     struct span count = {text.at, (size_t)(slash - text.at)};
     struct span period = {slash + 1, text.len - count.len - 1};

@@ -82,7 +82,7 @@ static struct span trim(struct span s)
 static struct span take_until(struct span *rest, char mark)
 {
     const char *found = rest->len != 0 ? memchr(rest->at, mark, rest->len) : NULL;
-    struct span part = {rest->at, found != NULL ? (size_t)(found - rest->at) : rest->len};
+    struct span part = {rest->at, found ? (size_t)(found - rest->at) : rest->len};
 
     span_drop(rest, part.len + (found != NULL));
     return part;
@@ -167,7 +167,7 @@ static const char *shown(struct span text)
     const char *quoted = fault_quote(text);
     struct span inner = {quoted + 1, strlen(quoted) - 2};
 
-    if (text.len == 0 || !span_equal(inner, text) || memchr(text.at, ' ', text.len) != NULL)
+    if (text.len == 0 || !span_equal(inner, text) || memchr(text.at, ' ', text.len))
         return quoted;
     memcpy(bare, text.at, text.len);
     bare[text.len] = '\0';
@@ -176,7 +176,7 @@ static const char *shown(struct span text)
 
 static bool is_secret(const struct opt *row)
 {
-    return strcmp(row->name, "token") == 0 || strstr(row->name, "password") != NULL;
+    return strcmp(row->name, "token") == 0 || strstr(row->name, "password");
 }
 
 /* Takes over what v holds, unless something that counts for more is there. */
@@ -259,9 +259,9 @@ static int unknown_option(struct parse *k, struct span name)
     int limit = NEAR_NOT;
     const char *own = likest(k->p->rows, k->p->row_count, name, &limit);
     const char *shared = likest(common, COMMON_COUNT, name, &limit);
-    const char *right = shared != NULL ? shared : own;
+    const char *right = shared ? shared : own;
 
-    if (right != NULL)
+    if (right)
         return fault_set(k->f, "unknown option --%s (did you mean --%s?)", shown(name), right);
     return fault_set(k->f, "unknown option --%s", shown(name));
 }
@@ -274,7 +274,7 @@ static int use_row(struct parse *k, struct args *a, const struct opt *row, const
 
     if (row->kind == OPT_FLAG) {
         value = "true";
-    } else if (value == NULL) {
+    } else if (!value) {
         if (a->at + 1 == a->argc)
             return fault_set(k->f, "option --%s needs a value", row->name);
         value = a->argv[++a->at];
@@ -297,13 +297,13 @@ static int take_long(struct parse *k, struct args *a)
     struct span name = take_until(&rest, '=');
     const char *value = name.at[name.len] == '=' ? rest.at : NULL;
     const struct opt *shared = find_name(common, COMMON_COUNT, name);
-    const struct opt *row = shared != NULL ? shared : find_name(k->p->rows, k->p->row_count, name);
+    const struct opt *row = shared ? shared : find_name(k->p->rows, k->p->row_count, name);
 
-    if (row == NULL)
+    if (!row)
         return unknown_option(k, name);
-    if (row->kind == OPT_FLAG && value != NULL)
+    if (row->kind == OPT_FLAG && value)
         return fault_set(k->f, "option --%s takes no value", row->name);
-    return shared != NULL ? use_common(a, shared) : use_row(k, a, row, value);
+    return shared ? use_common(a, shared) : use_row(k, a, row, value);
 }
 
 static int take_letters(struct parse *k, struct args *a)
@@ -312,11 +312,11 @@ static int take_letters(struct parse *k, struct args *a)
         const struct opt *shared = find_letter(common, COMMON_COUNT, *c);
         const struct opt *row = find_letter(k->p->rows, k->p->row_count, *c);
 
-        if (shared != NULL) {
+        if (shared) {
             use_common(a, shared);
             continue;
         }
-        if (row == NULL) {
+        if (!row) {
             size_t len = span_utf8(span_of(c));
             return fault_set(k->f, "unknown option -%s",
                              shown((struct span){c, len != 0 ? len : 1}));
@@ -379,8 +379,8 @@ static int take_environment(struct parse *k)
 {
     for (size_t i = 0; i < k->p->row_count; i++) {
         const struct opt *row = &k->p->rows[i];
-        const char *text = row->env != NULL ? getenv(row->env) : NULL;
-        if (text == NULL || *text == '\0' || k->values[i].source > FROM_ENV)
+        const char *text = row->env ? getenv(row->env) : NULL;
+        if (!text || *text == '\0' || k->values[i].source > FROM_ENV)
             continue;
         struct buf origin = {0};
         buf_printf(&origin, "$%s", row->env);
@@ -399,7 +399,7 @@ static int unknown_setting(struct parse *k, struct span name)
     const char *wrong = shown(name);
     const char *mark = wrong[0] == '"' ? "" : "'";
 
-    if (right != NULL)
+    if (right)
         return fault_set(k->f, "unknown setting %s%s%s (did you mean %s?)", mark, wrong, mark,
                          right);
     return fault_set(k->f, "unknown setting %s%s%s", mark, wrong, mark);
@@ -436,9 +436,9 @@ static int take_setting(struct parse *k, struct span line, int number)
     struct span name = trim(take_until(&rest, '='));
     const struct opt *row = find_name(k->p->rows, k->p->row_count, name);
 
-    if (memchr(line.at, '=', line.len) == NULL)
+    if (!memchr(line.at, '=', line.len))
         return fault_set(k->f, "not of the form: name = value");
-    if (row == NULL)
+    if (!row)
         return unknown_setting(k, name);
     if (strcmp(row->name, "config") == 0)
         return fault_set(k->f, "config does not belong in a settings file");
@@ -446,7 +446,7 @@ static int take_setting(struct parse *k, struct span line, int number)
     if (k->values[i].line != 0 && row->kind != OPT_LIST)
         return fault_set(k->f, "%s is set already in line %d", row->name, k->values[i].line);
     struct span text = trim(rest);
-    if (memchr(line.at, '\0', line.len) != NULL)
+    if (memchr(line.at, '\0', line.len))
         return fault_set(k->f, "%s: a NUL byte in it", row->name);
     if (take_quotes(&text, k->f) != 0)
         return fault_at(k->f, "%s", row->name);
@@ -484,7 +484,7 @@ static int take_file(struct parse *k, const char *path)
     struct buf text = {0};
     FILE *in = fopen(path, "re");
 
-    if (in == NULL)
+    if (!in)
         return fault_set(k->f, "%s: %s", path, strerror(errno));
     int result = read_all(in, &text, k->f);
     fclose(in);
@@ -501,12 +501,12 @@ static int take_config(struct parse *k)
 {
     const struct opt *row = find_name(k->p->rows, k->p->row_count, span_of("config"));
 
-    if (row == NULL)
+    if (!row)
         return 0;
     const char *path = k->values[row - k->p->rows].text;
-    if (path != NULL)
+    if (path)
         return take_file(k, path);
-    if (row->preset == NULL || access(row->preset, F_OK) != 0)
+    if (!row->preset || access(row->preset, F_OK) != 0)
         return 0;
     return take_file(k, row->preset);
 }
@@ -515,7 +515,7 @@ static void take_presets(struct parse *k)
 {
     for (size_t i = 0; i < k->p->row_count; i++) {
         const char *preset = k->p->rows[i].preset;
-        if (preset == NULL || k->values[i].source != FROM_NOTHING)
+        if (!preset || k->values[i].source != FROM_NOTHING)
             continue;
         int result = set(k, i, FROM_PRESET, "preset", span_of(preset));
         assert(result == 0);
@@ -649,7 +649,7 @@ static void put_option(struct column *c, const struct opt *row)
         c->at = fprintf(c->out, "  -%c, --%s", row->letter, row->name);
     else
         c->at = fprintf(c->out, "      --%s", row->name);
-    if (row->arg != NULL)
+    if (row->arg)
         c->at += fprintf(c->out, "=%s", row->arg);
     if (c->at + 2 > HELP_COLUMN) {
         fputc('\n', c->out);
@@ -667,9 +667,9 @@ static void help_row(FILE *out, const struct opt *row)
     put_option(&c, row);
     while (words.len > 0)
         put_word(&c, take_until(&words, ' '));
-    if (row->preset != NULL)
+    if (row->preset)
         put_note(&c, "(default: ", row->preset, ")");
-    if (row->env != NULL)
+    if (row->env)
         put_note(&c, "[$", row->env, "]");
     fputc('\n', out);
 }

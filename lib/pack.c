@@ -277,8 +277,7 @@ int pack_read(struct span packed, struct buf *out, struct fault *f)
         return fault_set(f, "not MessagePack: it is cut short");
     if (result > 0)
         return fault_set(f, "not MessagePack: more follows it");
-    return fault_set(f, "not MessagePack: %s",
-                     c.user.why != NULL ? c.user.why : "no value begins so");
+    return fault_set(f, "not MessagePack: %s", c.user.why ? c.user.why : "no value begins so");
 }
 
 /* --- writing ------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@ enum { FILE_BYTES = 8192 };
 static int read_file(int64_t pid, const char *name, char *text, struct fault *f)
 {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/%s", pid, name);
+    snprintf(path, sizeof(path), "/proc/%" PRId64 "/%s", pid, name);
     FILE *file = fopen(path, "re");
     if (!file)
         return fault_set(f, "process %" PRId64 ": %s", pid,

@@ -88,7 +88,7 @@ static void *arena_take(struct arena *a, size_t bytes)
     struct block *b = a->newest;
     size_t whole = (bytes + 7) & ~(size_t)7;
 
-    if (b == NULL || b->size - b->used < whole)
+    if (!b || b->size - b->used < whole)
         b = arena_grow(a, whole);
     void *at = b->bytes + b->used;
     b->used += whole;
@@ -105,15 +105,15 @@ static void arena_pop(struct arena *a)
 
 static void arena_clear(struct arena *a)
 {
-    while (a->newest != NULL && (a->newest->older != NULL || a->newest->size > BLOCK_BYTES))
+    while (a->newest && (a->newest->older || a->newest->size > BLOCK_BYTES))
         arena_pop(a);
-    if (a->newest != NULL)
+    if (a->newest)
         a->newest->used = 0;
 }
 
 static void arena_fini(struct arena *a)
 {
-    while (a->newest != NULL)
+    while (a->newest)
         arena_pop(a);
 }
 
@@ -122,7 +122,7 @@ static struct reply *place(const redisReadTask *task, enum reply_kind kind)
 {
     struct reply *r;
 
-    if (task->parent != NULL)
+    if (task->parent)
         r = &((struct reply *)task->parent->obj)->list.at[task->idx];
     else
         r = arena_take(task->privdata, sizeof(*r));
@@ -264,7 +264,7 @@ static void release(struct rconn *c)
     if (--c->open > 0)
         return;
     /* The descriptor goes last: the loop must have forgotten it before its number is used anew. */
-    if (c->redis != NULL)
+    if (c->redis)
         redisFree(c->redis);
     arena_fini(&c->arena);
     free(c->waiting.at);
@@ -288,7 +288,7 @@ static void stop(struct rconn *c)
     if (c->stopped)
         return;
     c->stopped = true;
-    if (c->lookup.data != NULL)
+    if (c->lookup.data)
         uv_cancel((uv_req_t *)&c->lookup);
     close_handle((uv_handle_t *)&c->poll);
     close_handle((uv_handle_t *)&c->queued);
@@ -299,7 +299,7 @@ static void end_waiting(struct rconn *c)
 {
     while (c->waiting.count > 0) {
         struct waiting w = queue_pop(&c->waiting);
-        if (w.fn != NULL)
+        if (w.fn)
             w.fn(w.arg, NULL);
     }
 }
@@ -421,7 +421,7 @@ static size_t encode(struct buf *out, int argc, const struct span *argv)
 static void enqueue(struct rconn *c, struct waiting w, int argc, const struct span *argv)
 {
     if (c->stopped) {
-        if (w.fn != NULL)
+        if (w.fn)
             w.fn(w.arg, NULL);
         return;
     }
@@ -491,7 +491,7 @@ static void answer_first(struct rconn *c, const struct reply *r)
 {
     struct waiting w = queue_pop(&c->waiting);
 
-    if (w.fn != NULL)
+    if (w.fn)
         w.fn(w.arg, r);
 }
 
@@ -546,7 +546,7 @@ static void take_replies(struct rconn *c)
             fail(c, f.text);
             return;
         }
-        if (reply == NULL)
+        if (!reply)
             return;
         take_reply(c, reply);
         arena_clear(&c->arena);
@@ -580,7 +580,7 @@ static void take_in(struct rconn *c)
 
 static void on_setting(void *arg, const struct reply *r)
 {
-    if (r != NULL && r->kind == REPLY_ERROR)
+    if (r && r->kind == REPLY_ERROR)
         fail_with_error(arg, r);
 }
 
@@ -588,9 +588,9 @@ static void on_pong(void *arg, const struct reply *r)
 {
     struct rconn *c = arg;
 
-    if (r != NULL && r->kind == REPLY_ERROR)
+    if (r && r->kind == REPLY_ERROR)
         fail_with_error(c, r);
-    if (r == NULL || c->stopped)
+    if (!r || c->stopped)
         return;
     uv_timer_stop(&c->timer);
     c->hooks->ready(c->ctx);
@@ -603,10 +603,10 @@ static void greet(struct rconn *c)
     const struct redis_node *n = c->node;
     char db[16];
 
-    if (n->password != NULL && n->user != NULL) {
+    if (n->password && n->user) {
         struct span auth[] = {span_of("AUTH"), span_of(n->user), span_of(n->password)};
         rconn_command(c, on_setting, c, 3, auth);
-    } else if (n->password != NULL) {
+    } else if (n->password) {
         struct span auth[] = {span_of("AUTH"), span_of(n->password)};
         rconn_command(c, on_setting, c, 2, auth);
     }
@@ -638,7 +638,7 @@ static void finish_connecting(struct rconn *c)
         return;
     }
     c->connected = true;
-    if (c->node->path == NULL)
+    if (!c->node->path)
         redisEnableKeepAlive(c->redis);
     flush(c);
 }
@@ -674,10 +674,10 @@ static void on_timer(uv_timer_t *handle)
 /* host: an address, for which nothing has to be looked up; NULL: a Unix socket. */
 static int start_connecting(struct rconn *c, const char *host, struct fault *f)
 {
-    c->redis = host != NULL ? redisConnectNonBlock(host, c->node->port)
-                            : redisConnectUnixNonBlock(c->node->path);
-    if (c->redis == NULL || c->redis->err != 0) {
-        set_why(f, c->redis != NULL ? c->redis->errstr : "out of memory");
+    c->redis =
+        host ? redisConnectNonBlock(host, c->node->port) : redisConnectUnixNonBlock(c->node->path);
+    if (!c->redis || c->redis->err != 0) {
+        set_why(f, c->redis ? c->redis->errstr : "out of memory");
         return -1;
     }
     fcntl(c->redis->fd, F_SETFD, FD_CLOEXEC);
@@ -696,9 +696,9 @@ static const struct addrinfo *choose(const struct addrinfo *found)
 {
     const struct addrinfo *at = found;
 
-    while (at != NULL && at->ai_family != AF_INET)
+    while (at && at->ai_family != AF_INET)
         at = at->ai_next;
-    return at != NULL ? at : found;
+    return at ? at : found;
 }
 
 static void on_looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *found)
@@ -744,9 +744,9 @@ static int start(struct rconn *c, struct fault *f)
 {
     const struct redis_node *n = c->node;
 
-    if (n->path == NULL && !is_address(n->host))
+    if (!n->path && !is_address(n->host))
         return start_lookup(c, f);
-    return start_connecting(c, n->path == NULL ? n->host : NULL, f);
+    return start_connecting(c, !n->path ? n->host : NULL, f);
 }
 
 struct rconn *rconn_open(uv_loop_t *loop, const struct redis_node *node, int timeout_ms,

@@ -88,7 +88,7 @@ static struct member *find_or_open(struct redis *r, const struct redis_node *nod
 {
     struct member *m = find_member(r, node);
 
-    return m != NULL ? m : member_open(r, node);
+    return m ? m : member_open(r, node);
 }
 
 static bool is_member(const struct redis *r, const void *who)
@@ -120,13 +120,13 @@ static void schedule(struct redis *r, bool was_up)
 
 static void give_up(struct redis *r)
 {
-    if (r->seek != NULL)
+    if (r->seek)
         seek_stop(r->seek);
     r->seek = NULL;
     r->is_stale = false;
-    while (r->members != NULL)
+    while (r->members)
         member_free(r, r->members);
-    if (r->lanes != NULL)
+    if (r->lanes)
         lanes_drop(r->lanes);
 }
 
@@ -135,7 +135,7 @@ static void lose(struct redis *r, const char *label, const char *why)
     bool was_up = r->up;
     struct fault f;
 
-    if (label != NULL)
+    if (label)
         fault_set(&f, "%s: %s", label, why);
     else
         fault_set(&f, "%s", why);
@@ -175,7 +175,7 @@ static void on_ready(void *ctx)
     struct member *m = ctx;
     struct redis *r = m->redis;
 
-    if (r->address->master != NULL && shard_is_replica(m->shard)) {
+    if (r->address->master && shard_is_replica(m->shard)) {
         lose(r, shard_node(m->shard)->label, "is a replica");
         return;
     }
@@ -184,7 +184,7 @@ static void on_ready(void *ctx)
     if (!r->up && is_complete(r)) {
         rise(r);
     } else if (r->up) {
-        if (r->hooks->joined != NULL)
+        if (r->hooks->joined)
             r->hooks->joined(r->ctx);
         lanes_retry(r->lanes);
     }
@@ -199,10 +199,10 @@ static void on_push(void *ctx, const struct reply *reply)
 
     if (!r->up)
         return;
-    if (r->owners != NULL && span_is(reply_text(reply_at(reply, 0)), "sunsubscribe")) {
+    if (r->owners && span_is(reply_text(reply_at(reply, 0)), "sunsubscribe")) {
         if (channel.len == 0)
             return;
-        if (r->seek == NULL && !m->is_left && !lanes_are_busy(r->lanes, slot_of(channel), true))
+        if (!r->seek && !m->is_left && !lanes_are_busy(r->lanes, slot_of(channel), true))
             seek(r);
     }
     r->hooks->push(r->ctx, reply);
@@ -236,7 +236,7 @@ static void on_left(void *arg, const struct reply *reply)
 {
     struct redis *r = arg;
 
-    if (reply != NULL && r->up)
+    if (reply && r->up)
         retire(r);
 }
 
@@ -275,7 +275,7 @@ static void take_cluster(struct redis *r)
     struct member **nodes = mem_alloc(t->count * sizeof(*nodes));
     struct member *m;
 
-    if (r->owners == NULL)
+    if (!r->owners)
         r->owners = mem_alloc(SLOT_COUNT * sizeof(*r->owners));
     LL_FOREACH (r->members, m) {
         m->serves = false;
@@ -308,12 +308,12 @@ static void take_found(struct redis *r)
     if (r->up && is_cluster != (r->owners != NULL)) {
         lose(r, r->address->label, "became another kind of server");
     } else if (is_cluster) {
-        if (r->lanes == NULL)
+        if (!r->lanes)
             r->lanes = lanes_new(r->loop, &lane_hooks, r);
         take_cluster(r);
     } else if (!r->up) {
         take_single(r);
-    } else if (find_member(r, &r->found.nodes[0]) == NULL) {
+    } else if (!find_member(r, &r->found.nodes[0])) {
         lose(r, r->found.nodes[0].label, "is the master now");
     }
 }
@@ -323,22 +323,22 @@ static void on_sought(void *ctx, struct topology *t, const char *why)
     struct redis *r = ctx;
 
     r->seek = NULL;
-    if (t == NULL && !r->up)
+    if (!t && !r->up)
         lose(r, NULL, why);
-    if (t == NULL)
+    if (!t)
         return;
     topology_fini(&r->found);
     r->found = *t;
     *t = (struct topology){0};
     take_found(r);
-    if (r->up && r->is_stale && r->seek == NULL)
+    if (r->up && r->is_stale && !r->seek)
         seek(r);
 }
 
 static void seek(struct redis *r)
 {
     r->is_stale = r->seek != NULL;
-    if (r->seek == NULL)
+    if (!r->seek)
         r->seek = seek_start(r->loop, r->address, &r->found, on_sought, r);
 }
 
@@ -352,7 +352,7 @@ static void on_watch(uv_timer_t *handle)
 {
     struct redis *r = handle->data;
 
-    if (r->up && r->seek == NULL && (r->owners != NULL || r->address->master != NULL))
+    if (r->up && !r->seek && (r->owners || r->address->master))
         seek(r);
 }
 
@@ -435,7 +435,7 @@ static bool send_flight(void *ctx, struct flight *f)
 {
     static const struct span asking = {"ASKING", 6};
     struct redis *r = ctx;
-    bool asks = f->asked != NULL && is_member(r, f->asked);
+    bool asks = f->asked && is_member(r, f->asked);
     struct member *m = asks ? f->asked : r->owners[f->slot];
 
     if (!shard_is_ready(m->shard))
@@ -471,7 +471,7 @@ static void on_redirect(void *ctx, struct flight *f, const struct redirect *to)
     switch (to->kind) {
     case REDIRECT_MOVED:
         m = find_target(r, to);
-        if (m != NULL) {
+        if (m) {
             r->owners[f->slot] = m;
             m->serves = true;
         }
@@ -504,9 +504,9 @@ static const struct lane_hooks lane_hooks = {
 void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv)
 {
     if (!r->up) {
-        if (fn != NULL)
+        if (fn)
             fn(arg, NULL);
-    } else if (r->owners != NULL) {
+    } else if (r->owners) {
         lanes_command(r->lanes, slot_for(argc, argv), false, fn, arg, argc, argv);
     } else {
         send_to(r->members->shard, fn, arg, argc, argv);
@@ -516,9 +516,9 @@ void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const str
 void redis_subscription(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv)
 {
     if (!r->up) {
-        if (fn != NULL)
+        if (fn)
             fn(arg, NULL);
-    } else if (r->owners != NULL) {
+    } else if (r->owners) {
         lanes_command(r->lanes, slot_for(argc, argv), true, fn, arg, argc, argv);
     } else {
         rconn_subscription(shard_subscriptions(r->members->shard), fn, arg, argc, argv);
@@ -540,7 +540,7 @@ size_t redis_servers(const struct redis *r)
 {
     size_t count = 0;
 
-    while (r->up && nth_serving(r, count) != NULL)
+    while (r->up && nth_serving(r, count))
         count++;
     return count;
 }
@@ -550,15 +550,15 @@ void redis_command_at(struct redis *r, size_t server, reply_fn *fn, void *arg, i
 {
     struct member *m = r->up ? nth_serving(r, server) : NULL;
 
-    if (m != NULL)
+    if (m)
         rconn_command(shard_commands(m->shard), fn, arg, argc, argv);
-    else if (fn != NULL)
+    else if (fn)
         fn(arg, NULL);
 }
 
 size_t redis_backlog(const struct redis *r)
 {
-    size_t bytes = r->lanes != NULL ? lanes_backlog(r->lanes) : 0;
+    size_t bytes = r->lanes ? lanes_backlog(r->lanes) : 0;
     const struct member *m;
 
     LL_FOREACH (r->members, m) {
@@ -605,7 +605,7 @@ void redis_close(struct redis *r)
 {
     r->closed = true;
     lose(r, r->address->label, "closed");
-    if (r->lanes != NULL)
+    if (r->lanes)
         lanes_free(r->lanes);
     r->lanes = NULL;
     uv_close((uv_handle_t *)&r->retry, on_timer_closed);
@@ -629,7 +629,7 @@ const char *redis_why(const struct redis *r)
 
 void redis_reset(struct redis *r, const char *why)
 {
-    lose(r, r->members != NULL ? shard_node(r->members->shard)->label : r->address->label, why);
+    lose(r, r->members ? shard_node(r->members->shard)->label : r->address->label, why);
 }
 
 void redis_probe(struct redis *r, int interval_ms)

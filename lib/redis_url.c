@@ -26,14 +26,14 @@ static size_t find_first(struct span s, char c)
 {
     const char *at = s.len > 0 ? memchr(s.at, c, s.len) : NULL;
 
-    return at != NULL ? (size_t)(at - s.at) : s.len;
+    return at ? (size_t)(at - s.at) : s.len;
 }
 
 static size_t find_last(struct span s, char c)
 {
     const char *at = s.len > 0 ? memrchr(s.at, c, s.len) : NULL;
 
-    return at != NULL ? (size_t)(at - s.at) : s.len;
+    return at ? (size_t)(at - s.at) : s.len;
 }
 
 static int hex_digit(char c)
@@ -130,7 +130,7 @@ static int check_host(const struct reading *r, const char *host, struct fault *f
     if (host[0] == '\0')
         return fault_set(f, "no host: %s", r->form);
     for (const char *at = host; *at != '\0'; at++)
-        if ((unsigned char)*at <= ' ' || *at == 0x7f || strchr("/?#@[]\\", *at) != NULL)
+        if ((unsigned char)*at <= ' ' || *at == 0x7f || strchr("/?#@[]\\", *at))
             return fault_set(f, "host: neither a name nor an address");
     return 0;
 }
@@ -265,9 +265,9 @@ static int parse(struct reading *r, struct span url, struct fault *f)
 
 static void add_place(struct buf *b, const struct redis_node *n)
 {
-    bool bracket = n->host != NULL && strchr(n->host, ':') != NULL;
+    bool bracket = n->host && strchr(n->host, ':');
 
-    if (n->path != NULL)
+    if (n->path)
         buf_text(b, n->path);
     else
         buf_printf(b, bracket ? "[%s]:%d" : "%s:%d", n->host, n->port);
@@ -276,14 +276,14 @@ static void add_place(struct buf *b, const struct redis_node *n)
 static void add_db(struct buf *b, const struct redis_node *n)
 {
     if (n->db != 0)
-        buf_printf(b, n->path != NULL ? "?db=%d" : "/%d", n->db);
+        buf_printf(b, n->path ? "?db=%d" : "/%d", n->db);
 }
 
 static char *node_label(const struct redis_node *n)
 {
     struct buf b = {0};
 
-    buf_text(&b, n->path != NULL ? "unix:" : "redis://");
+    buf_text(&b, n->path ? "unix:" : "redis://");
     add_place(&b, n);
     add_db(&b, n);
     return b.at;
@@ -293,14 +293,14 @@ static char *address_label(const struct redis_address *a)
 {
     struct buf b = {0};
 
-    if (a->master == NULL && a->count == 1)
+    if (!a->master && a->count == 1)
         return node_label(&a->nodes[0]);
-    buf_text(&b, a->master != NULL ? "redis+sentinel://" : "redis://");
+    buf_text(&b, a->master ? "redis+sentinel://" : "redis://");
     for (size_t i = 0; i < a->count; i++) {
         buf_text(&b, i > 0 ? "," : "");
         add_place(&b, &a->nodes[i]);
     }
-    if (a->master != NULL)
+    if (a->master)
         buf_printf(&b, "/%s", a->master);
     add_db(&b, &a->nodes[0]);
     return b.at;
@@ -310,7 +310,7 @@ static char *address_label(const struct redis_address *a)
 
 static char *copy_of(const char *text)
 {
-    return text != NULL ? mem_text(text) : NULL;
+    return text ? mem_text(text) : NULL;
 }
 
 static void share(struct redis_node *n, const struct redis_node *shared, int db)
@@ -375,5 +375,5 @@ void redis_node_fini(struct redis_node *n)
 
 bool redis_node_is(const struct redis_node *n, struct span host, int port)
 {
-    return n->host != NULL && n->port == port && span_is(host, n->host);
+    return n->host && n->port == port && span_is(host, n->host);
 }

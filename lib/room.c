@@ -25,7 +25,7 @@ static bool is_star(struct span s)
 static struct span take_segment(struct span *rest, bool *last)
 {
     const char *colon = memchr(rest->at, ':', rest->len);
-    struct span segment = {rest->at, colon != NULL ? (size_t)(colon - rest->at) : rest->len};
+    struct span segment = {rest->at, colon ? (size_t)(colon - rest->at) : rest->len};
 
     *last = colon == NULL;
     rest->at += segment.len + !*last;
@@ -63,7 +63,7 @@ static const char *rule_broken(struct span text, bool pattern)
         return "longer than 200 bytes";
     for (; !last; segments++) {
         const char *broken = segment_fault(take_segment(&rest, &last), pattern);
-        if (broken != NULL)
+        if (broken)
             return broken;
     }
     if (segments == 1 && !(pattern && is_star(text)))
@@ -75,7 +75,7 @@ static int check(struct span text, bool pattern, struct fault *f)
 {
     const char *broken = rule_broken(text, pattern);
 
-    if (broken == NULL)
+    if (!broken)
         return 0;
     return fault_set(f, "%s %s: %s", pattern ? "pattern" : "room", fault_quote(text), broken);
 }
@@ -92,7 +92,7 @@ int room_check_pattern(struct span pattern, struct fault *f)
 
 bool room_is_segment(struct span text)
 {
-    return segment_fault(text, false) == NULL;
+    return !segment_fault(text, false);
 }
 
 static bool segment_matches(struct span pattern, struct span segment)

@@ -70,7 +70,7 @@ struct span schema_place(struct span object, const char *key)
 
 static void list_words(const char *const *words, struct buf *out)
 {
-    for (; *words != NULL; words++)
+    for (; *words; words++)
         buf_printf(out, "%s%s", out->len != 0 ? ", " : "", *words);
 }
 
@@ -80,7 +80,7 @@ static const char *near_word(const char *const *words, struct span wrong)
     const char *nearest = NULL;
     int least = NEAR_NOT;
 
-    for (; *words != NULL; words++) {
+    for (; *words; words++) {
         int far = near_distance(wrong, *words);
         if (far >= least)
             continue;
@@ -98,7 +98,7 @@ static int not_a_word(struct schema_reader *r, const char *key, struct span valu
     const char *meant = near_word(words, text);
 
     list_words(words, &all);
-    if (meant != NULL)
+    if (meant)
         schema_fault(r, value.at, "%s: must be one of %s, not %s (did you mean %s?)", key, all.at,
                      fault_quote(text), meant);
     else
@@ -155,7 +155,7 @@ int schema_text(struct schema_reader *r, const struct schema_row *row, struct sp
     const char *text = schema_decode(r, row->key, value, row->min, row->max);
 
     *(const char **)into = text;
-    return text != NULL ? 0 : -1;
+    return text ? 0 : -1;
 }
 
 int schema_name(struct schema_reader *r, const struct schema_row *row, struct span value,
@@ -196,7 +196,7 @@ int schema_list(struct schema_reader *r, const struct schema_row *row, struct sp
 
 static bool is_among(const char *const *texts, const char *text)
 {
-    for (; *texts != NULL; texts++)
+    for (; *texts; texts++)
         if (strcmp(*texts, text) == 0)
             return true;
     return false;
@@ -212,7 +212,7 @@ int schema_texts(struct schema_reader *r, const struct schema_row *row, struct s
     const char **texts = arena_alloc(r->arena, (list.count + 1) * sizeof(texts[0]));
     for (size_t i = 0; i < list.count; i++) {
         const char *text = schema_decode(r, row->key, list.at[i], row->min, row->max);
-        if (text == NULL)
+        if (!text)
             return -1;
         if (is_among(texts, text))
             return schema_fault(r, list.at[i].at, "%s: %s stands there twice", row->key,
@@ -232,7 +232,7 @@ static int find_word(struct schema_reader *r, const struct schema_row *row, stru
 
     if (json_type(value) != JSON_STRING)
         return schema_wrong(r, row->key, value, "a string");
-    for (int i = 0; words[i] != NULL; i++)
+    for (int i = 0; words[i]; i++)
         if (json_string_is(value, words[i]))
             return i;
     return not_a_word(r, row->key, value, words);
@@ -314,7 +314,7 @@ int schema_rate(struct schema_reader *r, const struct schema_row *row, struct sp
 {
     struct span text = json_type(value) == JSON_STRING ? inside(value) : (struct span){0};
 
-    if (text.len == 0 || memchr(text.at, '/', text.len) == NULL)
+    if (text.len == 0 || !memchr(text.at, '/', text.len))
         return schema_wrong(r, row->key, value, "a rate as a string, such as \"100/1m\"");
     if (num_parse_rate(text, row->min, row->max, into, r->fault) != 0)
         return schema_because(r, row->key, value);
@@ -341,7 +341,7 @@ static int unknown_key(struct schema_reader *r, const struct schema *s, struct s
         keys[i] = s->rows[i].key;
     const char *meant = near_word(keys, text);
     list_words(keys, &all);
-    if (meant != NULL)
+    if (meant)
         schema_fault(r, key.at, "unknown key %s in %s (did you mean %s?)", fault_quote(text),
                      s->name, meant);
     else
@@ -364,7 +364,7 @@ static int sort_members(struct schema_reader *r, const struct schema *s, struct 
             i++;
         if (i == s->row_count)
             return unknown_key(r, s, key);
-        if (values[i].at != NULL)
+        if (values[i].at)
             return schema_fault(r, key.at, "key %s stands there twice", fault_quote(inside(key)));
         values[i] = value;
     }
@@ -374,11 +374,11 @@ static int sort_members(struct schema_reader *r, const struct schema *s, struct 
 static int read_row(struct schema_reader *r, const struct schema *s, struct span object,
                     const struct schema_row *row, struct span value, void *into)
 {
-    if (value.at == NULL && row->preset == schema_needed)
+    if (!value.at && row->preset == schema_needed)
         return schema_fault(r, object.at, "%s must have the key %s", s->name, row->key);
-    if (value.at == NULL && row->preset == NULL)
+    if (!value.at && !row->preset)
         return 0;
-    if (value.at == NULL)
+    if (!value.at)
         value = span_of(row->preset);
     return row->read(r, row, value, (char *)into + row->offset);
 }
@@ -396,5 +396,5 @@ int schema_read(struct schema_reader *r, const struct schema *s, struct span obj
     for (size_t i = 0; i < s->row_count; i++)
         if (read_row(r, s, object, &s->rows[i], values[i], into) != 0)
             return -1;
-    return s->check != NULL ? s->check(r, object, into) : 0;
+    return s->check ? s->check(r, object, into) : 0;
 }

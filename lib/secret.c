@@ -79,7 +79,7 @@ int secret_load(const char *path, bool secret, struct buf *out, struct fault *f)
 
 void secret_wipe(struct buf *b)
 {
-    if (b->at != NULL)
+    if (b->at)
         OPENSSL_cleanse(b->at, b->cap);
     buf_fini(b);
 }

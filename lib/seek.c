@@ -42,7 +42,7 @@ static int find_or_add(struct topology *t, const struct reply *r, const struct r
     struct span host = reply_text(reply_at(r, 0));
     int port = (int)reply_integer(reply_at(r, 1));
     if (host.len == 0)
-        host = span_of(by->host != NULL ? by->host : "127.0.0.1");
+        host = span_of(by->host ? by->host : "127.0.0.1");
     for (size_t i = 0; i < t->count; i++)
         if (redis_node_is(&t->nodes[i], host, port))
             return (int)i;
@@ -119,7 +119,7 @@ static void hang_up(struct seek *s)
     struct rconn *conn = s->conn;
 
     s->conn = NULL;
-    if (conn != NULL)
+    if (conn)
         rconn_close(conn);
 }
 
@@ -172,7 +172,7 @@ static void on_slots(void *arg, const struct reply *r)
     struct topology t;
     struct fault f;
 
-    if (r == NULL)
+    if (!r)
         return;
     if (reply_kind(r) == REPLY_ERROR)
         try_next_for_error(s, r);
@@ -188,14 +188,14 @@ static void on_info(void *arg, const struct reply *r)
     static const char good[] = "cluster_state:ok";
     struct seek *s = arg;
 
-    if (r == NULL)
+    if (!r)
         return;
     struct span text = reply_text(r);
     if (reply_kind(r) == REPLY_ERROR) {
         try_next_for_error(s, r);
     } else if (asked(s)->db != 0) {
         try_next(s, "a cluster has no other database than 0");
-    } else if (memmem(text.at, text.len, good, sizeof(good) - 1) == NULL) {
+    } else if (!memmem(text.at, text.len, good, sizeof(good) - 1)) {
         try_next(s, "the cluster is down");
     } else {
         struct span words[] = {span_of("CLUSTER"), span_of("SLOTS")};
@@ -219,7 +219,7 @@ static void on_hello(void *arg, const struct reply *r)
 {
     struct seek *s = arg;
 
-    if (r == NULL)
+    if (!r)
         return;
     if (span_is(value_of(r, "mode"), "cluster")) {
         struct span words[] = {span_of("CLUSTER"), span_of("INFO")};
@@ -244,7 +244,7 @@ static void on_master(void *arg, const struct reply *r)
     struct fault f;
     int64_t port;
 
-    if (r == NULL)
+    if (!r)
         return;
     if (reply_kind(r) == REPLY_ERROR) {
         try_next_for_error(s, r);
@@ -266,9 +266,9 @@ static void on_ready(void *ctx)
     struct seek *s = ctx;
     struct span hello = span_of("HELLO");
     struct span words[] = {span_of("SENTINEL"), span_of("get-master-addr-by-name"),
-                           span_of(s->master != NULL ? s->master : "")};
+                           span_of(s->master ? s->master : "")};
 
-    if (s->master != NULL)
+    if (s->master)
         rconn_command(s->conn, on_master, s, 3, words);
     else
         rconn_command(s->conn, on_hello, s, 1, &hello);
@@ -303,9 +303,9 @@ static void add_asked(struct seek *s, const struct redis_node *n)
     static const struct redis_node nobody = {0};
 
     for (size_t i = 0; i < s->count; i++)
-        if (n->host != NULL && redis_node_is(&s->nodes[i], span_of(n->host), n->port))
+        if (n->host && redis_node_is(&s->nodes[i], span_of(n->host), n->port))
             return;
-    if (s->master != NULL)
+    if (s->master)
         redis_node_at(&s->nodes[s->count++], span_of(n->host), n->port, 0, &nobody);
     else
         redis_node_copy(&s->nodes[s->count++], n);
@@ -324,9 +324,9 @@ struct seek *seek_start(uv_loop_t *loop, const struct redis_address *address,
     s->ctx = ctx;
     s->master = sentinels ? mem_text(address->master) : NULL;
     s->nodes = mem_alloc((address->count + last->count + 1) * sizeof(*s->nodes));
-    if (last->told_by.host != NULL)
+    if (last->told_by.host)
         add_asked(s, &last->told_by);
-    for (size_t i = 0; last->owners != NULL && i < last->count; i++)
+    for (size_t i = 0; last->owners && i < last->count; i++)
         add_asked(s, &last->nodes[i]);
     for (size_t i = 0; i < address->count; i++)
         add_asked(s, &address->nodes[i]);

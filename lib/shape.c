@@ -5,11 +5,11 @@
  * with a mark leaves an empty part behind it. */
 static bool take_part(struct span *rest, char mark, struct span *part)
 {
-    if (rest->at == NULL)
+    if (!rest->at)
         return false;
     const char *found = rest->len != 0 ? memchr(rest->at, mark, rest->len) : NULL;
     *part = *rest;
-    if (found == NULL) {
+    if (!found) {
         *rest = (struct span){0};
         return true;
     }
@@ -109,7 +109,7 @@ static int parse(struct shape *s, struct span text, bool pattern, struct arena *
     if (text.len > ROOM_BYTES_MAX)
         return fault_set(f, "longer than %d bytes", ROOM_BYTES_MAX);
     while (take_part(&rest, ':', &segment)) {
-        s->open = pattern && rest.at == NULL && span_is(segment, "*");
+        s->open = pattern && !rest.at && span_is(segment, "*");
         if (!s->open && add_segment(s, segment, pattern, f) != 0)
             return -1;
     }
@@ -163,12 +163,12 @@ bool shape_takes(const struct shape *pattern, struct span room, struct span *cap
     for (int i = 0; i < pattern->count; i++) {
         const struct shape_segment *s = &pattern->at[i];
         struct span segment;
-        if (rest.at == NULL || (s->slot < 0 && !begins(rest, s->text)))
+        if (!rest.at || (s->slot < 0 && !begins(rest, s->text)))
             return false;
         take_part(&rest, ':', &segment);
         if (s->slot < 0 && segment.len != s->text.len)
             return false;
-        if (s->slot >= 0 && captures != NULL)
+        if (s->slot >= 0 && captures)
             captures[s->slot] = segment;
     }
     return pattern->open == (rest.at != NULL);

@@ -46,7 +46,7 @@ static void hang_up(struct side *side)
     struct rconn *conn = side->conn;
 
     side->conn = NULL;
-    if (conn != NULL)
+    if (conn)
         rconn_close(conn);
 }
 
@@ -98,12 +98,12 @@ static void on_info(void *arg, const struct reply *r)
     static const char run[] = "run_id:", replica[] = "role:slave";
     struct shard *s = arg;
 
-    if (r == NULL)
+    if (!r)
         return;
     struct span text = reply_text(r);
     const char *at = memmem(text.at, text.len, run, sizeof(run) - 1);
     snprintf(s->run, sizeof(s->run), "-");
-    if (reply_kind(r) == REPLY_TEXT && at != NULL)
+    if (reply_kind(r) == REPLY_TEXT && at)
         snprintf(s->run, sizeof(s->run), "%.*s", RUN_CHARS, at + sizeof(run) - 1);
     s->is_replica = memmem(text.at, text.len, replica, sizeof(replica) - 1) != NULL;
     note_answer(s);
@@ -113,7 +113,7 @@ static void on_probe_channel(void *arg, const struct reply *r)
 {
     struct shard *s = arg;
 
-    if (r == NULL)
+    if (!r)
         return;
     if (reply_kind(r) == REPLY_ERROR)
         lose_for_error(s, r);
@@ -126,12 +126,12 @@ static void on_ready(void *ctx)
     struct side *side = ctx;
     struct shard *s = side->shard;
     struct span info[] = {span_of("INFO"), span_of("server"), span_of("replication")};
-    struct span subscribe[] = {span_of("SUBSCRIBE"), span_of(s->probe != NULL ? s->probe : "")};
+    struct span subscribe[] = {span_of("SUBSCRIBE"), span_of(s->probe ? s->probe : "")};
 
     side->ready = true;
     if (side == &s->commands)
         rconn_command(side->conn, on_info, s, 3, info);
-    else if (s->probe != NULL)
+    else if (s->probe)
         rconn_subscription(side->conn, on_probe_channel, s, 2, subscribe);
     else
         note_answer(s);
@@ -143,7 +143,7 @@ static void on_push(void *ctx, const struct reply *r)
     struct shard *s = side->shard;
 
     s->heard = true;
-    if (s->probe == NULL || !span_is(reply_text(reply_at(r, 1)), s->probe))
+    if (!s->probe || !span_is(reply_text(reply_at(r, 1)), s->probe))
         s->hooks->push(s->ctx, r);
     else if (span_is(reply_text(reply_at(r, 0)), "message"))
         s->probe_sent = false;
@@ -217,7 +217,7 @@ static void on_probe_taken(void *arg, const struct reply *r)
 {
     struct shard *s = arg;
 
-    if (r != NULL && reply_kind(r) == REPLY_ERROR)
+    if (r && reply_kind(r) == REPLY_ERROR)
         lose_for_error(s, r);
     else
         s->probe_taken = true;
@@ -254,6 +254,6 @@ void shard_probe(struct shard *s, int interval_ms)
 {
     uint64_t turn_ms = interval_ms > 1 ? (uint64_t)interval_ms / 2 : 1;
 
-    assert(s->probe != NULL);
+    assert(s->probe);
     uv_timer_start(&s->timer, on_timer, turn_ms, turn_ms);
 }

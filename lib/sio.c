@@ -51,10 +51,10 @@ static int take_namespace(struct span *rest, struct sio_packet *p, struct fault 
     if (rest->len == 0 || rest->at[0] != '/')
         return 0;
     const char *comma = memchr(rest->at, ',', rest->len);
-    p->nsp = (struct span){rest->at, comma != NULL ? (size_t)(comma - rest->at) : rest->len};
+    p->nsp = (struct span){rest->at, comma ? (size_t)(comma - rest->at) : rest->len};
     if (p->nsp.len > SIO_NAMESPACE_BYTES_MAX)
         return fault_set(f, "a namespace is longer than %d bytes", SIO_NAMESPACE_BYTES_MAX);
-    span_drop(rest, p->nsp.len + (comma != NULL ? 1 : 0));
+    span_drop(rest, p->nsp.len + (comma ? 1 : 0));
     return 0;
 }
 
@@ -234,7 +234,7 @@ static int copy(struct swap *s, struct span value)
 
 static bool holds(struct span text, const char *what)
 {
-    return text.len != 0 && memmem(text.at, text.len, what, strlen(what)) != NULL;
+    return text.len != 0 && memmem(text.at, text.len, what, strlen(what));
 }
 
 static int fill_object(struct swap *s, struct span object)

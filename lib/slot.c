@@ -25,10 +25,10 @@ unsigned slot_of(struct span key)
 {
     const char *open = key.len > 0 ? memchr(key.at, '{', key.len) : NULL;
 
-    if (open != NULL) {
+    if (open) {
         size_t left = key.len - (size_t)(open + 1 - key.at);
         const char *close = left > 0 ? memchr(open + 1, '}', left) : NULL;
-        if (close != NULL && close > open + 1)
+        if (close && close > open + 1)
             key = (struct span){open + 1, (size_t)(close - open - 1)};
     }
     return crc16(key) % SLOT_COUNT;
@@ -60,11 +60,11 @@ static struct redirect parse_target(enum redirect_kind kind, struct span rest)
     struct fault f;
     const char *blank = rest.len > 0 ? memchr(rest.at, ' ', rest.len) : NULL;
 
-    if (blank == NULL)
+    if (!blank)
         return none;
     span_drop(&rest, (size_t)(blank + 1 - rest.at));
     const char *colon = rest.len > 0 ? memrchr(rest.at, ':', rest.len) : NULL;
-    if (colon == NULL)
+    if (!colon)
         return none;
     r.host = (struct span){rest.at, (size_t)(colon - rest.at)};
     span_drop(&rest, r.host.len + 1);

@@ -50,9 +50,9 @@ struct spool *spool_open(const char *dir, struct fault *f)
 
 void spool_close(struct spool *s)
 {
-    if (s == NULL)
+    if (!s)
         return;
-    if (s->out != NULL)
+    if (s->out)
         fclose(s->out);
     close(s->dir);
     free(s->waiting);
@@ -80,7 +80,7 @@ static FILE *create(const char *path)
 
 int spool_add(struct spool *s, struct span record, struct fault *f)
 {
-    if (s->out == NULL && (s->out = create(s->fresh)) == NULL)
+    if (!s->out && !(s->out = create(s->fresh)))
         return fail(s, f);
     if (fwrite(record.at, 1, record.len, s->out) != record.len || putc('\n', s->out) == EOF)
         return fail(s, f);
@@ -97,7 +97,7 @@ int spool_commit(struct spool *s, struct fault *f)
 {
     if (s->failed)
         return fault_set(f, "%s: was not written", s->fresh);
-    if (s->out == NULL) {
+    if (!s->out) {
         if (unlink(s->waiting) != 0 && errno != ENOENT)
             return fail(s, f);
     } else if (fflush(s->out) != 0 || fsync(fileno(s->out)) != 0 ||

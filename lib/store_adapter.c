@@ -44,7 +44,7 @@ static void remember(struct store *s, struct span prefix, struct span nsp)
 static void add_escaped(struct buf *out, struct span name)
 {
     for (size_t i = 0; i < name.len; i++) {
-        if (strchr("*?[]\\", name.at[i]) != NULL)
+        if (strchr("*?[]\\", name.at[i]))
             buf_char(out, '\\');
         buf_char(out, name.at[i]);
     }
@@ -115,7 +115,7 @@ void store_adapter_take(struct store *s, struct span channel, struct span messag
 
 void store_adapters_free(struct store *s)
 {
-    while (s->adapters != NULL) {
+    while (s->adapters) {
         struct adapter *a = s->adapters;
         LL_DELETE(s->adapters, a);
         free((void *)a->prefix.at);
@@ -132,13 +132,13 @@ static void publish(struct store *s, const struct store_adapter *to, struct span
     buf_clear(&s->name);
     add_name(&s->name, to);
     struct span publish[] = {span_of("PUBLISH"), buf_span(&s->name), message};
-    redis_command(s->redis, call != NULL ? store_call_reply : NULL, call, 3, publish);
+    redis_command(s->redis, call ? store_call_reply : NULL, call, 3, publish);
 }
 
 void store_adapter_publish(struct store *s, const struct store_adapter *to, struct span message,
                            store_done *done, void *arg)
 {
-    publish(s, to, message, done != NULL ? store_call(s, done, arg, 1) : NULL);
+    publish(s, to, message, done ? store_call(s, done, arg, 1) : NULL);
 }
 
 void store_adapter_event(struct store *s, struct span prefix, const char *const *namespaces,
@@ -146,18 +146,18 @@ void store_adapter_event(struct store *s, struct span prefix, const char *const 
 {
     struct store_adapter to = {STORE_BROADCAST, prefix, {NULL, 0}, adapter_event_room(note)};
     /* One reply more, which comes at the end, so that none has to. */
-    struct store_call *call = done != NULL ? store_call(s, done, arg, 1) : NULL;
+    struct store_call *call = done ? store_call(s, done, arg, 1) : NULL;
     struct buf message = {0};
 
-    for (const char *const *nsp = namespaces; *nsp != NULL; nsp++) {
+    for (const char *const *nsp = namespaces; *nsp; nsp++) {
         to.nsp = span_of(*nsp);
         buf_clear(&message);
         adapter_event_write(note, to.nsp, &message);
-        if (call != NULL)
+        if (call)
             call->waiting++;
         publish(s, &to, buf_span(&message), call);
     }
     buf_fini(&message);
-    if (call != NULL && --call->waiting == 0)
+    if (call && --call->waiting == 0)
         store_call_end(call);
 }

@@ -30,7 +30,7 @@ struct store_call *store_call(struct store *s, store_done *done, void *arg, int 
 
 void store_call_note(struct store_call *c, const struct reply *r)
 {
-    if (r == NULL) {
+    if (!r) {
         c->result = STORE_UNAVAILABLE;
     } else if (reply_kind(r) == REPLY_ERROR && c->result == STORE_DONE) {
         c->result = STORE_REFUSED;
@@ -42,7 +42,7 @@ void store_call_end(struct store_call *c)
 {
     const char *why = c->result == STORE_REFUSED ? c->why : redis_why(c->redis);
 
-    if (c->done != NULL)
+    if (c->done)
         c->done(c->arg, c->result, c->result == STORE_DONE ? NULL : why);
     free(c->why);
     free(c);

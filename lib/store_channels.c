@@ -59,14 +59,14 @@ void store_publish(struct store *s, const struct event *e, store_done *done, voi
     struct store_call *call = NULL;
 
     assert(copy.room_count > 0);
-    if (done != NULL)
+    if (done)
         call = store_call(s, done, arg, copy.room_count);
     for (int i = 0; i < copy.room_count; i++) {
         copy.room = copy.rooms[i];
         buf_clear(&s->text);
         event_format(&copy, &s->text);
-        store_tell(s, call != NULL ? store_call_reply : NULL, call,
-                   store_name(s, ROOM_CHANNEL, copy.room), buf_span(&s->text));
+        store_tell(s, call ? store_call_reply : NULL, call, store_name(s, ROOM_CHANNEL, copy.room),
+                   buf_span(&s->text));
     }
 }
 
@@ -81,7 +81,7 @@ static void on_sent(void *arg, const struct reply *r)
     struct sending *c = arg;
     struct fault f;
 
-    if (r == NULL) {
+    if (!r) {
         c->sent(c->arg, STORE_UNAVAILABLE, 0, redis_why(c->redis));
     } else if (reply_kind(r) == REPLY_ERROR) {
         struct span words = reply_text(r);
@@ -150,7 +150,7 @@ static struct ask *pop_ask(struct store *s)
     struct ask *a = s->asks;
 
     s->asks = a->next;
-    if (s->asks == NULL)
+    if (!s->asks)
         s->asks_end = &s->asks;
     a->next = NULL;
     return a;
@@ -164,7 +164,7 @@ static void settle(struct store *s)
 
     free(a);
     s->refusal_is_old = true;
-    done(arg, s->refusal != NULL ? STORE_REFUSED : STORE_DONE, s->refusal);
+    done(arg, s->refusal ? STORE_REFUSED : STORE_DONE, s->refusal);
 }
 
 static void note_refusal(struct store *s, const struct ask *a, struct span words)
@@ -172,7 +172,7 @@ static void note_refusal(struct store *s, const struct ask *a, struct span words
     struct span name = {a->channel, a->len};
     struct buf b = {0};
 
-    if (s->refusal != NULL)
+    if (s->refusal)
         return;
     take_room(name, &name);
     buf_printf(&b, "%.*s: ", (int)name.len, name.at);
@@ -193,7 +193,7 @@ static void on_batch(void *arg, const struct reply *r)
 {
     struct store *s = arg;
 
-    if (r == NULL)
+    if (!r)
         return; /* `down` follows */
     if (reply_kind(r) == REPLY_ERROR && s->sent > 1) {
         s->singly = s->sent;
@@ -224,7 +224,7 @@ static void send_batch(struct store *s)
 
     enum ask_kind kind = s->asks->kind;
     argv[0] = span_of(ask_words[kind]);
-    for (const struct ask *a = s->asks; a != NULL && a->kind == kind && count < most; a = a->next)
+    for (const struct ask *a = s->asks; a && a->kind == kind && count < most; a = a->next)
         argv[++count] = (struct span){a->channel, a->len};
     s->sent = count;
     redis_subscription(s->redis, on_batch, s, (int)count + 1, argv);
@@ -236,7 +236,7 @@ static void on_single(void *arg, const struct reply *r)
 {
     const struct ask *a = arg;
 
-    if (r == NULL)
+    if (!r)
         return; /* `down` follows, or was told */
     struct store *s = a->store;
     if (reply_kind(r) == REPLY_ERROR)
@@ -252,7 +252,7 @@ static void send_singles(struct store *s)
 {
     struct ask *a = s->asks;
 
-    while (a != NULL && a->kind != SETTLE && s->sent < SINGLES_MAX) {
+    while (a && a->kind != SETTLE && s->sent < SINGLES_MAX) {
         s->sent++;
         a = a->next;
     }
@@ -266,7 +266,7 @@ static void send_singles(struct store *s)
 
 static void send_asks(struct store *s)
 {
-    while (s->asks != NULL && s->sent == 0) {
+    while (s->asks && s->sent == 0) {
         if (s->asks->kind == SETTLE) {
             settle(s);
             continue;
@@ -399,7 +399,7 @@ static void drop_asks(struct store *s)
     s->sent = s->singly = s->unanswered = 0;
     s->slots_listened = false;
     forget_refusal(s);
-    while (s->asks != NULL) {
+    while (s->asks) {
         struct ask *a = pop_ask(s);
         if (a->kind == SETTLE)
             a->done(a->arg, STORE_UNAVAILABLE, redis_why(s->redis));
@@ -411,7 +411,7 @@ static void drop_asks(struct store *s)
 
 static void drop_patterns(struct store *s)
 {
-    while (s->patterns != NULL) {
+    while (s->patterns) {
         struct pattern *p = s->patterns;
         s->patterns = p->next;
         free(p);
@@ -422,7 +422,7 @@ static void drop_patterns(struct store *s)
  * or else the room's own. by: the pattern that this one came by; empty: none. */
 static bool is_the_one(const struct store *s, struct span by, struct span room)
 {
-    for (const struct pattern *p = s->patterns; p != NULL; p = p->next) {
+    for (const struct pattern *p = s->patterns; p; p = p->next) {
         struct span pattern = {p->text, p->len};
         if (room_matches(pattern, room))
             return span_equal(pattern, by);
@@ -440,7 +440,7 @@ static struct span take_from(struct store *s, struct span text)
     if (!span_starts(text, lead))
         return text;
     const char *end = memchr(text.at + at, '"', text.len - at);
-    if (end == NULL || (size_t)(end - text.at) + 1 >= text.len || end[1] != ',')
+    if (!end || (size_t)(end - text.at) + 1 >= text.len || end[1] != ',')
         return text;
     s->from = (struct span){text.at + at, (size_t)(end - text.at) - at};
     buf_clear(&s->signal);
@@ -457,7 +457,7 @@ struct span store_from(const struct store *s)
 static void take_own(struct store *s, struct span channel, struct span text)
 {
     for (enum store_channel i = STORE_CONTROL; i <= STORE_ANSWER; i++) {
-        if (!span_is(channel, own_channel(s, i)) || s->hooks->message == NULL)
+        if (!span_is(channel, own_channel(s, i)) || !s->hooks->message)
             continue;
         s->hooks->message(s->ctx, i, text);
         return;
@@ -490,7 +490,7 @@ static bool take_sharded_room(struct span channel, struct span *room)
 
 static bool is_matched(const struct store *s, struct span room)
 {
-    for (const struct pattern *p = s->patterns; p != NULL; p = p->next)
+    for (const struct pattern *p = s->patterns; p; p = p->next)
         if (room_matches((struct span){p->text, p->len}, room))
             return true;
     return false;
@@ -502,7 +502,7 @@ static void take_of_slot(struct store *s, struct span message)
     const char *blank = message.len > 0 ? memchr(message.at, ' ', message.len) : NULL;
     struct span name = {message.at, 0}, room;
 
-    if (blank == NULL)
+    if (!blank)
         return;
     name.len = (size_t)(blank - message.at);
     span_drop(&message, name.len + 1);
@@ -531,7 +531,7 @@ static void take_unlistened(struct store *s, struct span channel)
 
     if (!take_sharded_room(channel, &room))
         store_ask(s, LISTEN_SHARD, channel);
-    if (s->hooks->moved != NULL && (room.len > 0 || span_starts(channel, SLOT_CHANNEL)))
+    if (s->hooks->moved && (room.len > 0 || span_starts(channel, SLOT_CHANNEL)))
         s->hooks->moved(s->ctx, room);
 }
 

@@ -14,7 +14,7 @@ struct counting {
 
 static void note(struct counting *c, const struct reply *r)
 {
-    if (r == NULL)
+    if (!r)
         c->result = STORE_UNAVAILABLE;
     else if (reply_kind(r) == REPLY_ERROR && c->result == STORE_DONE)
         c->result = STORE_REFUSED;
@@ -30,7 +30,7 @@ static void on_total(void *arg, const struct reply *r)
     struct counting *c = arg;
 
     note(c, r);
-    c->total = r != NULL ? reply_integer(r) : 0;
+    c->total = r ? reply_integer(r) : 0;
 }
 
 static void on_left(void *arg, const struct reply *r)

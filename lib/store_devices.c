@@ -11,7 +11,7 @@ int store_device_check(struct span name, struct fault *f)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.at[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     (c != '\0' && strchr("._~@-", c) != NULL);
+                     (c != '\0' && strchr("._~@-", c));
         if (!plain)
             return fault_set(f, "device %s: only letters, digits and ._~@- are allowed",
                              fault_quote(name));
@@ -40,7 +40,7 @@ struct asking {
 static void note(struct asking *a, const struct reply *r, struct place *at)
 {
     *at = store_beginning;
-    if (r == NULL) {
+    if (!r) {
         a->result = STORE_UNAVAILABLE;
     } else if (reply_kind(r) == REPLY_ERROR && a->result == STORE_DONE) {
         a->result = STORE_REFUSED;
@@ -145,7 +145,7 @@ static void tell_place(const struct listing *l, struct span field, struct span p
     const char *blank = memchr(field.at, ' ', field.len);
     struct place at;
 
-    if (blank == NULL || place_parse(place, &at) != 0)
+    if (!blank || place_parse(place, &at) != 0)
         return;
     struct span device = {field.at, (size_t)(blank - field.at)};
     span_drop(&field, device.len + 1);
@@ -155,7 +155,7 @@ static void tell_place(const struct listing *l, struct span field, struct span p
 static void on_devices(void *arg, const struct reply *r)
 {
     struct listing *l = arg;
-    size_t count = r != NULL ? reply_count(r) : 0;
+    size_t count = r ? reply_count(r) : 0;
 
     store_call_note(l->call, r);
     for (size_t i = 0; i + 1 < count; i += 2)

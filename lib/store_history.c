@@ -40,7 +40,7 @@ static void finish(struct append *a)
     }
     a->receipt.last = buf_span(&a->last);
     const char *why = a->result == STORE_REFUSED ? a->why : redis_why(a->redis);
-    if (a->done != NULL)
+    if (a->done)
         a->done(a->arg, a->result, told ? &a->receipt : NULL, told ? NULL : why);
     buf_fini(&a->ids);
     buf_fini(&a->last);
@@ -50,7 +50,7 @@ static void finish(struct append *a)
 
 static void note_failure(struct append *a, const struct reply *r)
 {
-    if (r == NULL) {
+    if (!r) {
         a->result = STORE_UNAVAILABLE;
     } else if (a->result == STORE_DONE) {
         a->result = STORE_REFUSED;
@@ -100,7 +100,7 @@ static void on_answer(void *arg, const struct reply *r)
 {
     struct append *a = arg;
 
-    if (r == NULL || reply_kind(r) == REPLY_ERROR)
+    if (!r || reply_kind(r) == REPLY_ERROR)
         note_failure(a, r);
     else if (reply_kind(r) == REPLY_TEXT)
         note_id(a, reply_text(r));
@@ -313,7 +313,7 @@ static void on_read(void *arg, const struct reply *r)
 {
     struct reading *q = arg;
 
-    if (r == NULL) {
+    if (!r) {
         q->done(q->arg, STORE_UNAVAILABLE, NULL, redis_why(q->redis));
     } else if (reply_kind(r) == REPLY_ERROR) {
         char *why = span_text(reply_text(r));
@@ -363,7 +363,7 @@ struct measuring {
 
 static void note_reply(struct measuring *m, const struct reply *r)
 {
-    if (r == NULL) {
+    if (!r) {
         m->result = STORE_UNAVAILABLE;
     } else if (reply_kind(r) == REPLY_ERROR && m->result == STORE_DONE) {
         m->result = STORE_REFUSED;
@@ -438,16 +438,16 @@ static void tell_key(struct scan *c, struct span key)
 static void on_scan(void *arg, const struct reply *r)
 {
     struct scan *c = arg;
-    const struct reply *keys = r != NULL && reply_count(r) == 2 ? reply_at(r, 1) : NULL;
+    const struct reply *keys = r && reply_count(r) == 2 ? reply_at(r, 1) : NULL;
 
     store_call_note(c->call, r);
-    for (size_t i = 0; keys != NULL && i < reply_count(keys); i++)
+    for (size_t i = 0; keys && i < reply_count(keys); i++)
         tell_key(c, reply_text(reply_at(keys, i)));
-    if (keys != NULL && !span_is(reply_text(reply_at(r, 0)), "0")) {
+    if (keys && !span_is(reply_text(reply_at(r, 0)), "0")) {
         scan_on(c, reply_text(reply_at(r, 0)));
         return;
     }
-    if (keys != NULL && ++c->server < redis_servers(c->store->redis)) {
+    if (keys && ++c->server < redis_servers(c->store->redis)) {
         scan_on(c, span_of("0"));
         return;
     }

@@ -20,7 +20,7 @@ static void on_change(void *arg, const struct reply *r)
     struct change *c = arg;
     char *words;
 
-    if (r == NULL) {
+    if (!r) {
         c->done(c->arg, STORE_UNAVAILABLE, STORE_MEMBER_NONE, redis_why(c->redis));
     } else if (reply_kind(r) == REPLY_ERROR) {
         words = span_text(reply_text(r));
@@ -50,7 +50,7 @@ static void add_order(struct store_words *w, const struct store_member *m, const
 
 static int copies_of(const struct store_member_event *told)
 {
-    return told->event != NULL ? told->event->room_count : 0;
+    return told->event ? told->event->room_count : 0;
 }
 
 /* Whether the script can keep a copy: its history is where the members are. */
@@ -72,7 +72,7 @@ static int add_histories(const struct store *s, struct store_words *w, const str
         if (!is_kept(s, m, told, i))
             continue;
         kept++;
-        if (w != NULL)
+        if (w)
             store_word_history(w, told->event->rooms[i]);
     }
     return kept;
@@ -170,7 +170,7 @@ static void on_role(void *arg, const struct reply *r)
     struct asking *a = arg;
     char *words;
 
-    if (r == NULL) {
+    if (!r) {
         a->got(a->arg, STORE_UNAVAILABLE, (struct span){0}, redis_why(a->redis));
     } else if (reply_kind(r) == REPLY_ERROR) {
         words = span_text(reply_text(r));
@@ -204,7 +204,7 @@ struct listing {
 static void on_members(void *arg, const struct reply *r)
 {
     struct listing *l = arg;
-    size_t count = r != NULL ? reply_count(r) : 0;
+    size_t count = r ? reply_count(r) : 0;
 
     store_call_note(l->call, r);
     for (size_t i = 0; i + 1 < count; i += 2)
@@ -216,7 +216,7 @@ static void on_members(void *arg, const struct reply *r)
 static void on_rooms(void *arg, const struct reply *r)
 {
     struct listing *l = arg;
-    size_t count = r != NULL ? reply_count(r) : 0;
+    size_t count = r ? reply_count(r) : 0;
 
     store_call_note(l->call, r);
     for (size_t i = 0; i < count; i++)

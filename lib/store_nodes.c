@@ -93,9 +93,9 @@ static void on_record(void *arg, const struct reply *r)
     struct listing *l = one->listing;
 
     store_call_note(l->call, r);
-    if (r != NULL && reply_kind(r) == REPLY_NIL)
+    if (r && reply_kind(r) == REPLY_NIL)
         forget_node(l->store, span_of(one->id), NULL, NULL);
-    else if (r != NULL && reply_kind(r) == REPLY_TEXT)
+    else if (r && reply_kind(r) == REPLY_TEXT)
         buf_join(&one->text, reply_text(r));
     one_less(l);
 }
@@ -104,7 +104,7 @@ static void on_ids(void *arg, const struct reply *r)
 {
     struct listing *l = arg;
     struct store *s = l->store;
-    size_t count = r != NULL ? reply_count(r) : 0;
+    size_t count = r ? reply_count(r) : 0;
 
     store_call_note(l->call, r);
     l->count = count;
@@ -152,11 +152,11 @@ static void on_text(void *arg, const struct reply *r)
     struct text_call *c = arg;
     enum store_result result = STORE_DONE;
 
-    if (r == NULL)
+    if (!r)
         result = STORE_UNAVAILABLE;
     else if (reply_kind(r) == REPLY_ERROR)
         result = STORE_REFUSED;
-    c->got(c->arg, result, r != NULL ? reply_text(r) : (struct span){0});
+    c->got(c->arg, result, r ? reply_text(r) : (struct span){0});
     free(c);
 }
 

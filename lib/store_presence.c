@@ -55,11 +55,11 @@ static void on_alive(void *arg, const struct reply *r)
     struct alive_call *c = arg;
     enum store_result result = STORE_DONE;
 
-    if (r == NULL)
+    if (!r)
         result = STORE_UNAVAILABLE;
     else if (reply_kind(r) == REPLY_ERROR)
         result = STORE_REFUSED;
-    c->done(c->arg, result, r != NULL && reply_kind(r) == REPLY_TEXT);
+    c->done(c->arg, result, r && reply_kind(r) == REPLY_TEXT);
     free(c);
 }
 
@@ -161,7 +161,7 @@ static void on_lease(void *arg, const struct reply *r)
     struct owners *o = l->owners;
 
     store_call_note(o->call, r);
-    if (r != NULL && reply_kind(r) != REPLY_ERROR)
+    if (r && reply_kind(r) != REPLY_ERROR)
         o->each(o->call->arg, (struct span){l->owner, l->len}, reply_text(r));
     free(l);
     one_less(o);
@@ -180,7 +180,7 @@ static void ask_lease(struct owners *o, struct span owner)
 static void on_owners(void *arg, const struct reply *r)
 {
     struct owners *o = arg;
-    size_t count = r != NULL ? reply_count(r) : 0;
+    size_t count = r ? reply_count(r) : 0;
 
     store_call_note(o->call, r);
     o->waiting = count + 1;
@@ -217,7 +217,7 @@ static void take_owned(const struct owned *o, struct span member)
 static void on_owned(void *arg, const struct reply *r)
 {
     struct owned *o = arg;
-    size_t count = r != NULL ? reply_count(r) : 0;
+    size_t count = r ? reply_count(r) : 0;
 
     store_call_note(o->call, r);
     for (size_t i = 0; i < count; i++)
@@ -247,8 +247,8 @@ static void arg_tale(struct store *s, struct store_words *a, struct span about,
 {
     struct buf text = {0};
 
-    store_word_number(a, t->event != NULL ? t->event->room_count : 0);
-    for (int i = 0; t->event != NULL && i < t->event->room_count; i++) {
+    store_word_number(a, t->event ? t->event->room_count : 0);
+    for (int i = 0; t->event && i < t->event->room_count; i++) {
         struct event copy = *t->event;
         copy.room = t->event->rooms[i];
         buf_clear(&text);
@@ -274,11 +274,11 @@ static void on_present(void *arg, const struct reply *r)
 {
     struct present_call *c = arg;
 
-    if (c->done != NULL && r == NULL)
+    if (c->done && !r)
         c->done(c->arg, STORE_UNAVAILABLE, false, 0);
-    else if (c->done != NULL && reply_kind(r) != REPLY_LIST)
+    else if (c->done && reply_kind(r) != REPLY_LIST)
         c->done(c->arg, STORE_REFUSED, false, 0);
-    else if (c->done != NULL)
+    else if (c->done)
         c->done(c->arg, STORE_DONE, reply_integer(reply_at(r, 0)) != 0,
                 reply_integer(reply_at(r, 1)));
     free(c);
@@ -314,7 +314,7 @@ static void on_counted(void *arg, const struct reply *r)
 {
     struct count_call *c = arg;
 
-    if (r == NULL)
+    if (!r)
         c->done(c->arg, STORE_UNAVAILABLE, 0);
     else if (reply_kind(r) == REPLY_ERROR)
         c->done(c->arg, STORE_REFUSED, 0);
@@ -354,7 +354,7 @@ static void on_who(void *arg, const struct reply *r)
     struct who_call *c = arg;
     struct fault f;
 
-    if (r == NULL) {
+    if (!r) {
         c->done(c->arg, STORE_UNAVAILABLE, 0, redis_why(c->redis));
     } else if (reply_kind(r) != REPLY_LIST) {
         struct span words = reply_text(r);
@@ -362,7 +362,7 @@ static void on_who(void *arg, const struct reply *r)
         c->done(c->arg, STORE_REFUSED, 0, f.text);
     } else {
         const struct reply *users = reply_count(r) > 1 ? reply_at(r, 1) : NULL;
-        for (size_t i = 0; users != NULL && i + 1 < reply_count(users); i += 2)
+        for (size_t i = 0; users && i + 1 < reply_count(users); i += 2)
             c->each(c->arg, reply_text(reply_at(users, i)), reply_text(reply_at(users, i + 1)));
         c->done(c->arg, STORE_DONE, reply_integer(reply_at(r, 0)), NULL);
     }
@@ -456,7 +456,7 @@ static void take_connection(const struct connections *c, struct span field, stru
     const char *slash = memchr(field.at, '/', field.len);
     const char *blank = memchr(value.at, ' ', value.len);
 
-    if (slash == NULL || blank == NULL)
+    if (!slash || !blank)
         return;
     struct span owner = {field.at, (size_t)(slash - field.at)};
     struct span status = {value.at, (size_t)(blank - value.at)};
@@ -468,7 +468,7 @@ static void take_connection(const struct connections *c, struct span field, stru
 static void on_connections(void *arg, const struct reply *r)
 {
     struct connections *c = arg;
-    size_t count = r != NULL ? reply_count(r) : 0;
+    size_t count = r ? reply_count(r) : 0;
 
     store_call_note(c->call, r);
     for (size_t i = 0; i + 1 < count; i += 2)

@@ -205,7 +205,7 @@ static void send_script(const struct script_call *c, const char *command, struct
 /* {"left", answer, {channel, text, ...}}: what is of other slots is told from here. */
 static const struct reply *tell_left(struct store *s, const struct reply *r)
 {
-    if (r == NULL || reply_count(r) != 3 || !span_is(reply_text(reply_at(r, 0)), "left"))
+    if (!r || reply_count(r) != 3 || !span_is(reply_text(reply_at(r, 0)), "left"))
         return r;
     const struct reply *left = reply_at(r, 2);
     for (size_t i = 0; i + 1 < reply_count(left); i += 2)
@@ -232,7 +232,7 @@ static void on_script(void *arg, const struct reply *r)
 {
     struct script_call *c = arg;
 
-    if (r != NULL && reply_kind(r) == REPLY_ERROR && span_starts(reply_text(r), "NOSCRIPT")) {
+    if (r && reply_kind(r) == REPLY_ERROR && span_starts(reply_text(r), "NOSCRIPT")) {
         send_script(c, "EVAL", span_of(scripts[c->script].text), on_text, c);
         return;
     }

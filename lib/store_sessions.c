@@ -86,7 +86,7 @@ static void on_mark(void *arg, const struct reply *r)
 {
     struct finding *f = arg;
     struct place at;
-    bool there = r != NULL && reply_kind(r) == REPLY_LIST && reply_count(r) > 0;
+    bool there = r && reply_kind(r) == REPLY_LIST && reply_count(r) > 0;
     const struct reply *fields = there ? reply_at(reply_at(r, 0), 1) : NULL;
     bool good =
         there && reply_count(fields) >= 2 && place_parse(reply_text(reply_at(fields, 1)), &at) == 0;

@@ -47,7 +47,7 @@ static void finish(struct step *p, enum store_result result, const struct store_
     const char *why = result == STORE_REFUSED ? p->why : redis_why(p->store->redis);
     bool told = result == STORE_DONE || result == STORE_CONFLICT;
 
-    if (p->done != NULL)
+    if (p->done)
         p->done(p->arg, result, told ? receipt : NULL, told ? NULL : why);
     step_free(p);
 }
@@ -55,7 +55,7 @@ static void finish(struct step *p, enum store_result result, const struct store_
 /* Of a script that failed. */
 static void note_failure(struct step *p, const struct reply *r)
 {
-    if (r == NULL) {
+    if (!r) {
         p->result = STORE_UNAVAILABLE;
     } else if (p->result == STORE_DONE) {
         p->result = STORE_REFUSED;
@@ -127,7 +127,7 @@ static void on_finished(void *arg, const struct reply *r)
     struct step *p = arg;
     struct store_receipt receipt = {.version = -1};
 
-    if (r == NULL || reply_kind(r) == REPLY_ERROR) {
+    if (!r || reply_kind(r) == REPLY_ERROR) {
         finish_failed(p, r);
         return;
     }
@@ -173,7 +173,7 @@ static void on_part(void *arg, const struct reply *r)
     struct part *part = arg;
     struct step *p = part->step;
 
-    if (r == NULL || reply_count(r) < 3)
+    if (!r || reply_count(r) < 3)
         note_failure(p, r);
     else
         buf_join(&p->ids[part->room], reply_text(reply_at(r, 2)));
@@ -235,7 +235,7 @@ static void take_work(struct step *p, const struct reply *r)
 static void on_step(void *arg, const struct reply *r)
 {
     struct step *p = arg;
-    struct span word = r != NULL && reply_count(r) > 1 ? reply_text(reply_at(r, 0)) : span_of("");
+    struct span word = r && reply_count(r) > 1 ? reply_text(reply_at(r, 0)) : span_of("");
     bool is_work = span_is(word, "own") || span_is(word, "other");
 
     if (span_is(word, "conflict") && reply_count(r) == 4)

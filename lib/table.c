@@ -44,7 +44,7 @@ void *table_find(const struct table *t, struct span name)
         return NULL;
     uint32_t hash = hash_of(name);
     struct table_node *n = *bucket_of(t, hash);
-    while (n != NULL && (n->hash != hash || !span_equal(table_name(n), name)))
+    while (n && (n->hash != hash || !span_equal(table_name(n), name)))
         n = n->next;
     return n;
 }
@@ -66,7 +66,7 @@ static void grow(struct table *t)
     t->buckets = mem_zero(t->size * sizeof(struct table_node *));
     for (uint32_t i = 0; i < old_size; i++) {
         struct table_node *n, *next;
-        for (n = old[i]; n != NULL; n = next) {
+        for (n = old[i]; n; n = next) {
             next = n->next;
             put(t, n);
         }
@@ -93,7 +93,7 @@ void table_remove(struct table *t, struct table_node *n)
     struct table_node **at = bucket_of(t, n->hash);
 
     while (*at != n) {
-        assert(*at != NULL);
+        assert(*at);
         at = &(*at)->next;
     }
     *at = n->next;
@@ -104,7 +104,7 @@ void table_remove(struct table *t, struct table_node *n)
 static void *first_from(const struct table *t, uint32_t bucket)
 {
     for (; bucket < t->size; bucket++)
-        if (t->buckets[bucket] != NULL)
+        if (t->buckets[bucket])
             return t->buckets[bucket];
     return NULL;
 }
@@ -118,5 +118,5 @@ void *table_next(const struct table *t, const void *thing)
 {
     const struct table_node *n = thing;
 
-    return n->next != NULL ? n->next : first_from(t, (n->hash & (t->size - 1)) + 1);
+    return n->next ? n->next : first_from(t, (n->hash & (t->size - 1)) + 1);
 }

@@ -24,8 +24,8 @@ struct tally_room {
 void tally_init(struct tally *t, size_t rooms)
 {
     *t = (struct tally){.room_count = rooms};
-    t->rooms = mem_zero(rooms * sizeof *t->rooms);
-    ident_random(t->run, sizeof t->run - 1);
+    t->rooms = mem_zero(rooms * sizeof(*t->rooms));
+    ident_random(t->run, sizeof(t->run) - 1);
 }
 
 void tally_fini(struct tally *t)
@@ -58,7 +58,7 @@ static void make_room(struct tally_room *room)
         return;
     struct tally_room old = *room;
     room->cap = old.cap ? old.cap * 2 : FIRST_FLIGHTS;
-    room->flights = mem_zero(room->cap * sizeof *room->flights);
+    room->flights = mem_zero(room->cap * sizeof(*room->flights));
     for (uint64_t n = old.first; n < old.next; n++)
         *flight_of(room, n) = *flight_of(&old, n);
     free(old.flights);
@@ -140,8 +140,8 @@ void tally_receive(struct tally *t, struct receiver *r, struct span bytes, int64
 {
     const char *end = bytes.at + bytes.len;
     const char *at = bytes.at;
-    size_t run_len = sizeof t->run - 1;
-    while ((at = memchr(at, '#', (size_t)(end - at))) != NULL) {
+    size_t run_len = sizeof(t->run) - 1;
+    while ((at = memchr(at, '#', (size_t)(end - at)))) {
         at++;
         uint64_t room, number;
         if ((size_t)(end - at) <= run_len || memcmp(at, t->run, run_len) != 0 || at[run_len] != '.')

@@ -6,7 +6,7 @@ static void find_lengths(struct terms *t, const struct catalog *c, const struct 
 {
     for (int i = 0; i < e->room_count; i++) {
         const struct catalog_room *room = catalog_room(c, e->rooms[i], NULL);
-        if (room == NULL || room->history_length == 0)
+        if (!room || room->history_length == 0)
             continue;
         t->store.rooms[i].length = room->history_length;
         t->store.rooms[i].age_ms = room->history_ms;
@@ -26,8 +26,8 @@ static bool is_change(const struct catalog_event *rule, struct span key)
     for (int i = 0; i < rule->route.field_count; i++)
         if (rule->route.fields[i].in_room && json_string_is(key, rule->route.fields[i].path))
             return false;
-    return (rule->user == NULL || !json_string_is(key, rule->user)) &&
-           (rule->expect == NULL || !json_string_is(key, rule->expect));
+    return (!rule->user || !json_string_is(key, rule->user)) &&
+           (!rule->expect || !json_string_is(key, rule->expect));
 }
 
 static void find_changes(struct terms *t, const struct catalog_event *rule, struct span data)
@@ -51,7 +51,7 @@ static int find_expected(struct terms *t, const struct catalog_event *rule, stru
 {
     struct span value;
 
-    if (rule->expect == NULL || data.len == 0 || !json_find(data, rule->expect, &value) ||
+    if (!rule->expect || data.len == 0 || !json_find(data, rule->expect, &value) ||
         json_type(value) == JSON_NULL)
         return 0;
     if (json_type(value) != JSON_NUMBER || json_int(value, &t->store.expect) != 0 ||
@@ -74,7 +74,7 @@ static int find_version(struct terms *t, const struct catalog_event *rule, const
                                                     [CATALOG_LAST] = STORE_LAST,
                                                     [CATALOG_MERGE] = STORE_MERGE};
 
-    if (rule->version == CATALOG_UNVERSIONED || rule->entity == NULL)
+    if (rule->version == CATALOG_UNVERSIONED || !rule->entity)
         return 0;
     int len = catalog_entity(rule, e->data, t->entity, f);
     if (len <= 0)
@@ -96,7 +96,7 @@ int terms_find(struct terms *t, const struct catalog *c, const struct event *e, 
 
     memset(t, 0, sizeof(*t));
     t->store.expect = -1;
-    if (rule == NULL || rule->class != CATALOG_KEPT)
+    if (!rule || rule->class != CATALOG_KEPT)
         return 0;
     find_lengths(t, c, e);
     return find_version(t, rule, e, f);

@@ -50,7 +50,7 @@ static void wire_give(void)
 
 static struct tls *session_new(SSL_CTX *context)
 {
-    struct tls *t = mem_zero(sizeof *t);
+    struct tls *t = mem_zero(sizeof(*t));
     t->ssl = SSL_new(context);
     assert(t->ssl);
     wire_take(t->ssl);
@@ -224,7 +224,7 @@ static int use_key(struct tls_identity *id, const char *path, struct fault *f)
 
 struct tls_identity *tls_identity_load(const char *certificate, const char *key, struct fault *f)
 {
-    struct tls_identity *id = mem_zero(sizeof *id);
+    struct tls_identity *id = mem_zero(sizeof(*id));
     id->context = server_context();
     int result = 0;
     if (use_certificate(id, certificate, f) != 0)

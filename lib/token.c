@@ -36,7 +36,7 @@ static int split(struct span text, struct span parts[PART_COUNT], struct fault *
         return fault_set(f, "the token has %zu bytes, more than %d", text.len, TOKEN_BYTES_MAX);
     for (bool last = false; !last; count++) {
         const char *dot = memchr(text.at, '.', text.len);
-        last = dot == NULL;
+        last = !dot;
         struct span part = {text.at, last ? text.len : (size_t)(dot - text.at)};
         if (count < PART_COUNT)
             parts[count] = part;
@@ -141,7 +141,7 @@ static int choose_named(struct candidates *c, const struct keyring *k, struct sp
                         struct fault *f)
 {
     for (size_t i = 0; i < k->count; i++) {
-        if (k->at[i].kid == NULL || !json_string_is(kid, k->at[i].kid))
+        if (!k->at[i].kid || !json_string_is(kid, k->at[i].kid))
             continue;
         c->keys[c->count++] = &k->at[i];
         return 0;
@@ -158,7 +158,7 @@ static int choose_keys(struct candidates *c, const struct keyring *k, const stru
     if (t->kid.len != 0 && k->named != 0)
         return choose_named(c, k, t->kid, f);
     for (size_t i = 0; i < k->count; i++)
-        if (k->at[i].kid == NULL || k->count == 1)
+        if (!k->at[i].kid || k->count == 1)
             c->keys[c->count++] = &k->at[i];
     if (c->count == 0)
         return fault_set(f, "header: kid: missing, and there are %zu keys", k->count);
@@ -414,9 +414,9 @@ static int check_rules(const struct claims *c, const struct token_rules *rules, 
         check_past(c, CLAIM_NBF, leeway_s, now_s, "not valid before", f) != 0 ||
         check_past(c, CLAIM_IAT, leeway_s, now_s, "issued in the future,", f) != 0)
         return -1;
-    if (rules->audience != NULL && check_audience(c, rules->audience, f) != 0)
+    if (rules->audience && check_audience(c, rules->audience, f) != 0)
         return -1;
-    if (rules->issuer != NULL && check_issuer(c, rules->issuer, f) != 0)
+    if (rules->issuer && check_issuer(c, rules->issuer, f) != 0)
         return -1;
     return 0;
 }
@@ -504,7 +504,7 @@ static void read_device(const struct claims *c, struct buf *strings)
 
     if (is_string(c, CLAIM_DEVICE))
         json_decode(c->at[CLAIM_DEVICE], &device);
-    if (device.len > 0 && memchr(device.at, '\0', device.len) == NULL)
+    if (device.len > 0 && !memchr(device.at, '\0', device.len))
         buf_join(strings, buf_span(&device));
     buf_char(strings, '\0');
     buf_fini(&device);
@@ -590,7 +590,7 @@ void identity_free(struct identity *who)
 
 static bool may(char *const *patterns, struct span room)
 {
-    for (; *patterns != NULL; patterns++)
+    for (; *patterns; patterns++)
         if (room_matches(span_of(*patterns), room))
             return true;
     return false;
@@ -613,16 +613,16 @@ static const struct key *signing_key(const struct keyring *k, const char *kid, c
 {
     const struct key *key = NULL;
 
-    for (size_t i = 0; i < k->count && key == NULL; i++)
-        if (kid == NULL || k->named == 0 || (k->at[i].kid && strcmp(k->at[i].kid, kid) == 0))
+    for (size_t i = 0; i < k->count && !key; i++)
+        if (!kid || k->named == 0 || (k->at[i].kid && strcmp(k->at[i].kid, kid) == 0))
             key = &k->at[i];
-    if (key == NULL && k->count != 0)
+    if (!key && k->count != 0)
         fault_set(f, "kid %s: there is no such key", fault_quote(span_of(kid)));
-    else if (key == NULL)
+    else if (!key)
         fault_set(f, "there is no key to sign with");
     else if (key->signing.len == 0)
         fault_set(f, "%s is a public key, which cannot sign", key->title);
-    else if (alg != NULL && !key_takes(key, span_of(alg)))
+    else if (alg && !key_takes(key, span_of(alg)))
         fault_set(f, "algorithm %s is not for %s (%s)", fault_quote(span_of(alg)), key->title,
                   key_kind_name(key->kind));
     else
@@ -647,7 +647,7 @@ static int encode(jwt_t *jwt, struct buf *out, struct fault *f)
     int result = 0;
 
     ERR_clear_error();
-    if (text == NULL)
+    if (!text)
         return fault_set(f, "libjwt could not sign");
     if (strlen(text) > TOKEN_BYTES_MAX)
         result = fault_set(f, "the token would have %zu bytes, more than %d", strlen(text),
@@ -664,19 +664,19 @@ int token_sign(const struct keyring *k, const char *kid, const char *alg, struct
     const struct key *key = signing_key(k, kid, alg, f);
     jwt_t *jwt;
 
-    if (key == NULL)
+    if (!key)
         return -1;
     if (check_claims(claims, f) != 0)
         return fault_at(f, "claims");
     jwt_new(&jwt);
     char *text = span_text(claims);
-    const char *name = key->kid != NULL ? key->kid : kid;
+    const char *name = key->kid ? key->kid : kid;
     int result = 0;
     if (jwt_add_grants_json(jwt, text) != 0)
         result = fault_set(f, "claims: a name given twice, or what libjwt cannot write");
-    else if (name != NULL && jwt_add_header(jwt, "kid", name) != 0)
+    else if (name && jwt_add_header(jwt, "kid", name) != 0)
         result = fault_set(f, "kid %s: must be UTF-8", fault_quote(span_of(name)));
-    jwt_set_alg(jwt, jwt_str_alg(alg != NULL ? alg : key_algorithm(key)),
+    jwt_set_alg(jwt, jwt_str_alg(alg ? alg : key_algorithm(key)),
                 (const unsigned char *)key->signing.at, (int)key->signing.len);
     if (result == 0)
         result = encode(jwt, out, f);

@@ -60,7 +60,7 @@ struct view_filter *view_filter_parse(const char *text, struct fault *f)
     if (check_path(path, f) < 0)
         return NULL;
 
-    struct view_filter *x = mem_zero(sizeof *x);
+    struct view_filter *x = mem_zero(sizeof(*x));
     x->path = span_text(path);
     x->value = value ? mem_text(value) : NULL;
     x->differs = differs;
@@ -104,7 +104,7 @@ struct view_format {
 
 static struct part *add_part(struct view_format *x)
 {
-    x->parts = mem_resize(x->parts, (x->count + 1) * sizeof *x->parts);
+    x->parts = mem_resize(x->parts, (x->count + 1) * sizeof(*x->parts));
     struct part *part = &x->parts[x->count++];
     *part = (struct part){0};
     return part;
@@ -170,7 +170,7 @@ static int parse_parts(struct view_format *x, const char *at, struct fault *f)
 
 struct view_format *view_format_parse(const char *text, struct fault *f)
 {
-    struct view_format *x = mem_zero(sizeof *x);
+    struct view_format *x = mem_zero(sizeof(*x));
     if (parse_parts(x, text, f) == 0)
         return x;
     view_format_free(x);

@@ -51,7 +51,7 @@ struct wheel *wheel_new(int tick_ms, int64_t now_ms, wheel_fire *fire, void *ctx
 
 void wheel_free(struct wheel *w)
 {
-    if (w == NULL)
+    if (!w)
         return;
     for (int i = 0; i < SLOTS; i++)
         while (w->slots[i].next != &w->slots[i])
@@ -71,7 +71,7 @@ void wheel_set(struct wheel *w, struct wheel_timer *t, int64_t due_ms)
 
 void wheel_cancel(struct wheel_timer *t)
 {
-    if (t->next == NULL)
+    if (!t->next)
         return;
     t->prev->next = t->next;
     t->next->prev = t->prev;

@@ -124,8 +124,8 @@ int ws_url_parse(struct ws_url *url, const char *text, struct fault *f)
 void ws_request_format(const struct ws_request *r, struct buf *out, char key[WS_KEY_BYTES])
 {
     unsigned char random[16];
-    ident_bytes(random, sizeof random);
-    EVP_EncodeBlock((unsigned char *)key, random, sizeof random);
+    ident_bytes(random, sizeof(random));
+    EVP_EncodeBlock((unsigned char *)key, random, sizeof(random));
     buf_printf(out,
                "GET %s HTTP/1.1\r\n"
                "Host: %s\r\n"
@@ -198,14 +198,14 @@ static bool lists(struct span list, const char *word)
 static bool answers_key(struct span answer, const char *key)
 {
     static const char id[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    char text[WS_KEY_BYTES + sizeof id];
+    char text[WS_KEY_BYTES + sizeof(id)];
     unsigned char digest[SHA_DIGEST_LENGTH];
     unsigned char expected[4 * (SHA_DIGEST_LENGTH / 3 + 1) + 1];
-    size_t len = strlen(key) + sizeof id - 1;
+    size_t len = strlen(key) + sizeof(id) - 1;
     memcpy(text, key, strlen(key));
-    memcpy(text + strlen(key), id, sizeof id);
+    memcpy(text + strlen(key), id, sizeof(id));
     SHA1((const unsigned char *)text, len, digest);
-    EVP_EncodeBlock(expected, digest, sizeof digest);
+    EVP_EncodeBlock(expected, digest, sizeof(digest));
     return span_is(answer, (const char *)expected);
 }
 
@@ -318,10 +318,10 @@ static void add_length(struct buf *out, size_t len)
 void ws_frame_format(struct buf *out, enum ws_opcode opcode, struct span payload)
 {
     char mask[4];
-    ident_bytes(mask, sizeof mask);
+    ident_bytes(mask, sizeof(mask));
     buf_char(out, (char)(FINAL | opcode));
     add_length(out, payload.len);
-    buf_add(out, mask, sizeof mask);
+    buf_add(out, mask, sizeof(mask));
     char *to = buf_room(out, payload.len);
     for (size_t i = 0; i < payload.len; i++)
         to[i] = payload.at[i] ^ mask[i % 4];

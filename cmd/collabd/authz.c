@@ -260,7 +260,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *into)
 static void take_lines(struct helper *h)
 {
     const char *end;
-    while (h->authz && (end = memchr(h->line.at, '\n', h->line.len)) != NULL) {
+    while (h->authz && (end = memchr(h->line.at, '\n', h->line.len))) {
         size_t len = (size_t)(end - h->line.at);
         take_line(h->authz, (struct span){h->line.at, len});
         buf_drop(&h->line, len + 1);

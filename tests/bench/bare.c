@@ -75,7 +75,7 @@ static void subscribe(const char *room)
 {
     char text[512];
     size_t len = strlen(CHANNEL) + strlen(room);
-    int n = snprintf(text, sizeof text, "*2\r\n$9\r\nSUBSCRIBE\r\n$%zu\r\n%s%s\r\n", len, CHANNEL,
+    int n = snprintf(text, sizeof(text), "*2\r\n$9\r\nSUBSCRIBE\r\n$%zu\r\n%s%s\r\n", len, CHANNEL,
                      room);
     write_all(bare.redis, text, (size_t)n);
 }
@@ -104,7 +104,7 @@ static void frame(struct room *room, struct span text)
         buf_char(&room->frames, (char)text.len);
     } else {
         const char length[] = {126, (char)(text.len >> 8), (char)text.len};
-        buf_add(&room->frames, length, sizeof length);
+        buf_add(&room->frames, length, sizeof(length));
     }
     buf_join(&room->frames, text);
     if (room->dirty)
@@ -166,7 +166,7 @@ static struct room *room_named(const char *name, size_t len)
     HASH_FIND(hh, bare.rooms, name, len, room);
     if (room)
         return room;
-    room = mem_zero(sizeof *room + len + 1);
+    room = mem_zero(sizeof(*room) + len + 1);
     memcpy(room->name, name, len);
     HASH_ADD_KEYPTR(hh, bare.rooms, room->name, len, room);
     subscribe(room->name);
@@ -183,12 +183,12 @@ static void shake_hands(struct member *m, char *request, size_t len)
     if (!key)
         errx(1, "no WebSocket handshake");
     key += strlen("Sec-WebSocket-Key: ");
-    char text[24 + sizeof id], accept[32], answer[256];
+    char text[24 + sizeof(id)], accept[32], answer[256];
     unsigned char digest[SHA_DIGEST_LENGTH];
-    snprintf(text, sizeof text, "%.24s%s", key, id);
+    snprintf(text, sizeof(text), "%.24s%s", key, id);
     SHA1((unsigned char *)text, strlen(text), digest);
-    EVP_EncodeBlock((unsigned char *)accept, digest, sizeof digest);
-    int n = snprintf(answer, sizeof answer,
+    EVP_EncodeBlock((unsigned char *)accept, digest, sizeof(digest));
+    int n = snprintf(answer, sizeof(answer),
                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                      "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
                      accept);
@@ -220,7 +220,7 @@ static void read_member(struct member *m)
 
 static void accept_member(void)
 {
-    struct member *m = mem_zero(sizeof *m);
+    struct member *m = mem_zero(sizeof(*m));
     m->fd = accept4(bare.listener, NULL, NULL, SOCK_CLOEXEC);
     if (m->fd < 0)
         err(1, "accept");
@@ -236,7 +236,7 @@ static int open_socket(int port, bool listens)
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const struct sockaddr *any = (const struct sockaddr *)&address;
-    int result = listens ? bind(fd, any, sizeof address) : connect(fd, any, sizeof address);
+    int result = listens ? bind(fd, any, sizeof(address)) : connect(fd, any, sizeof(address));
     if (result < 0 || (listens && listen(fd, 4096) < 0))
         err(1, "port %d", port);
     return fd;
@@ -245,7 +245,7 @@ static int open_socket(int port, bool listens)
 static void set_up(int redis_port)
 {
     struct sockaddr_in address = {0};
-    socklen_t len = sizeof address;
+    socklen_t len = sizeof(address);
     bare.epoll = epoll_create1(EPOLL_CLOEXEC);
     bare.redis = open_socket(redis_port, false);
     bare.listener = open_socket(0, true);

@@ -24,7 +24,7 @@ static struct catalog *parse(struct span text)
     struct fault f = {""};
     struct catalog *c = catalog_parse(text, "c", &f);
 
-    assert(c != NULL || (span_starts(span_of(f.text), "c:") && is_printable(span_of(f.text))));
+    assert(c || (span_starts(span_of(f.text), "c:") && is_printable(span_of(f.text))));
     return c;
 }
 
@@ -32,7 +32,7 @@ static void hold_text(const struct catalog *c)
 {
     struct catalog *again = parse(c->text);
 
-    assert(again != NULL && strcmp(again->digest, c->digest) == 0);
+    assert(again && strcmp(again->digest, c->digest) == 0);
     catalog_unref(again);
 }
 
@@ -45,7 +45,7 @@ static void hold_rooms(const struct catalog *c, const struct route_rooms *rooms)
     for (int i = 0; i < rooms->count; i++) {
         assert(room_check(rooms->at[i], &f) == 0);
         const struct catalog_room *room = catalog_room(c, rooms->at[i], captures);
-        assert(room != NULL);
+        assert(room);
         int len = catalog_parent(room, rooms->at[i], parent);
         assert(len == 0 || room_check((struct span){parent, (size_t)len}, &f) == 0);
     }
@@ -78,7 +78,7 @@ static void hold_message(const struct catalog *c, const struct catalog_message *
     if (catalog_message_route(m, data, &rooms, &f) == 0)
         hold_rooms(c, &rooms);
     for (int i = 0; i < CATALOG_ARGUMENT_COUNT; i++)
-        if (m->arguments[i] != NULL)
+        if (m->arguments[i])
             catalog_take(m, i, data, &value);
 }
 
@@ -100,14 +100,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     const char *line = size != 0 ? memrchr(bytes, '\n', size) : NULL;
     struct fault f;
 
-    if (line != NULL) {
+    if (line) {
         data = (struct span){line + 1, (size_t)(text.at + size - line) - 1};
         text.len -= data.len + 1;
     }
     if (json_check(data, &f) != 0)
         data = span_of("{}");
     struct catalog *c = parse(text);
-    if (c != NULL)
+    if (c)
         hold_catalog(c, json_trim(data));
     catalog_unref(c);
     return 0;

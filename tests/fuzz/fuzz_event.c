@@ -42,7 +42,7 @@ static void round_trip(struct event *e)
     if (e->room_count > 0 && e->room.len == 0)
         e->room = e->rooms[0];
     event_format(e, &first);
-    assert(memchr(first.at, '\n', first.len) == NULL);
+    assert(!memchr(first.at, '\n', first.len));
     assert(event_parse(&again, buf_span(&first), true, &f) == 0);
     same(e, &again);
     event_format(&again, &second);

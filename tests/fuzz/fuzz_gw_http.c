@@ -23,7 +23,7 @@ static void set_up(void)
     routes[0] = (struct web_route){&plain_site, g};
     routes[1] = (struct web_route){&api_site, g};
     struct websockets *websockets = websockets_new(g, &f);
-    assert(websockets != NULL);
+    assert(websockets);
     https = https_new(g, websockets, routes);
 }
 
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf answer = {0};
 
-    if (https == NULL)
+    if (!https)
         set_up();
     int fd = connect_client();
     if (size > INPUT_BYTES_MAX)

@@ -19,7 +19,7 @@ static struct offline *gateway(void)
         "\"envelope\":{\"type\":\"t\",\"data\":\"d\"}}";
     static struct offline o;
 
-    if (o.gateway.loop == NULL)
+    if (!o.gateway.loop)
         offline_open(&o, catalog);
     return &o;
 }
@@ -53,7 +53,7 @@ static void play(struct offline *o, struct client *c, int kind, struct span line
 {
     while (lines.len != 0) {
         const char *end = memchr(lines.at, '\n', lines.len);
-        struct span line = {lines.at, end != NULL ? (size_t)(end - lines.at) : lines.len};
+        struct span line = {lines.at, end ? (size_t)(end - lines.at) : lines.len};
         span_drop(&lines, line.len + (end != NULL));
         client_say(c, line);
         c->blocked = kind & SLOW && !c->blocked;

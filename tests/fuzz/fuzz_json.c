@@ -191,7 +191,7 @@ static bool cjson_takes_less(struct span text)
     size_t digits = 0;
 
     for (const char *at = text.at; at < end; at++) {
-        digits = strchr("+-.0123456789eE", *at) != NULL ? digits + 1 : 0;
+        digits = strchr("+-.0123456789eE", *at) ? digits + 1 : 0;
         if (digits > CJSON_NUMBER_MAX)
             return true;
         if (*at != '\\')
@@ -212,7 +212,7 @@ static void cjson_takes_it_too(struct span text)
     if (cjson_takes_less(text))
         return;
     cJSON *tree = cJSON_ParseWithLength(text.at, text.len);
-    assert(tree != NULL);
+    assert(tree);
     cJSON_Delete(tree);
 }
 

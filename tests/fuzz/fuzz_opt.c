@@ -49,7 +49,7 @@ static const struct opt_program program = {
 static char *take_line(struct span *rest)
 {
     const char *end = rest->len != 0 ? memchr(rest->at, '\n', rest->len) : NULL;
-    size_t len = end != NULL ? (size_t)(end - rest->at) : rest->len;
+    size_t len = end ? (size_t)(end - rest->at) : rest->len;
     char *line = mem_copy(rest->at, len);
 
     span_drop(rest, len + (end != NULL));
@@ -61,10 +61,9 @@ static int split(char *line, char **argv)
     int argc = 0;
 
     argv[argc++] = "fuzz";
-    for (char *word = strtok(line, " "); word != NULL && argc < ARGUMENTS_MAX;
-         word = strtok(NULL, " ")) {
+    for (char *word = strtok(line, " "); word && argc < ARGUMENTS_MAX; word = strtok(NULL, " ")) {
         /* Other files than the one made here are none of a fuzzer's business. */
-        if (strstr(word, "config") == NULL)
+        if (!strstr(word, "config"))
             argv[argc++] = word;
     }
     return argc;
@@ -99,7 +98,7 @@ static void fault_is_printable(const struct fault *f)
 
 static bool texts_equal(const char *a, const char *b)
 {
-    return (a == NULL && b == NULL) || (a != NULL && b != NULL && strcmp(a, b) == 0);
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
 }
 
 static void same_settings(const struct settings *a, const struct settings *b)
@@ -116,7 +115,7 @@ static void in_range(const struct settings *s)
 {
     assert(s->count >= -5 && s->wait_ms >= 0 && s->wait_ms <= 3600000 && s->size_bytes >= 0);
     assert(s->format == 0 || s->format == 1);
-    assert(s->type != NULL);
+    assert(s->type);
 }
 
 /* Reading it all once more, into the same settings or into others, changes nothing. */

@@ -10,10 +10,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void server_makes_sense(const struct redis_node *n)
 {
-    assert((n->path == NULL) != (n->host == NULL));
-    assert(n->db >= 0 && n->label != NULL && n->label[0] != '\0');
-    assert(n->user == NULL || (n->user[0] != '\0' && n->password != NULL));
-    if (n->path != NULL)
+    assert((!n->path) != (!n->host));
+    assert(n->db >= 0 && n->label && n->label[0] != '\0');
+    assert(!n->user || (n->user[0] != '\0' && n->password));
+    if (n->path)
         assert(n->path[0] != '\0' && strlen(n->path) < sizeof(((struct sockaddr_un *)0)->sun_path));
     else
         assert(n->host[0] != '\0' && n->port >= 1 && n->port <= 65535);
@@ -21,7 +21,7 @@ static void server_makes_sense(const struct redis_node *n)
 
 static void makes_sense(const struct redis_address *a)
 {
-    assert(a->count > 0 && a->label != NULL && a->label[0] != '\0');
+    assert(a->count > 0 && a->label && a->label[0] != '\0');
     for (size_t i = 0; i < a->count; i++)
         server_makes_sense(&a->nodes[i]);
 }
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         makes_sense(&a);
         redis_address_fini(&a);
     } else {
-        assert(f.text[0] != '\0' && a.label == NULL && a.nodes == NULL);
+        assert(f.text[0] != '\0' && !a.label && !a.nodes);
     }
 
     struct buf rest = {0};
@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     password_is_hidden("redis+sentinel://ann:", rest.at);
     password_is_hidden("unix://ann:", rest.at);
     /* Who forgets the @ has no host at all, and is told so without the password too. */
-    if (strchr(own, '@') == NULL) {
+    if (!strchr(own, '@')) {
         password_is_hidden("redis://:", own);
         password_is_hidden("redis://ann:", own);
         password_is_hidden("unix://ann:", own);

@@ -25,11 +25,11 @@ static bool cut(char *path, const char *like)
     for (;; like++) {
         path = strchr(path, '/');
         like = strchr(like, '/');
-        if (path == NULL || like == NULL)
+        if (!path || !like)
             break;
         path++;
     }
-    if (path != NULL)
+    if (path)
         *path = '\0';
     return path != NULL;
 }
@@ -55,14 +55,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *newline = size != 0 ? memchr(data, '\n', size) : NULL;
     struct fault f;
 
-    if (newline == NULL)
+    if (!newline)
         return 0;
     struct span pattern = {text.at, (size_t)(newline - text.at)};
     struct span room = {newline + 1, size - pattern.len - 1};
     bool is_pattern = room_check_pattern(pattern, &f) == 0;
     bool is_room = room_check(room, &f) == 0;
     assert(!is_room || room_check_pattern(room, &f) == 0);
-    if (is_pattern && memchr(pattern.at, '*', pattern.len) == NULL)
+    if (is_pattern && !memchr(pattern.at, '*', pattern.len))
         assert(room_check(pattern, &f) == 0);
     if (is_room)
         assert(room_matches(room, room) && room_matches(span_of("*"), room));

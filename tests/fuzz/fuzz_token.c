@@ -54,7 +54,7 @@ static void patterns_hold(char *const *patterns)
 {
     struct fault f;
 
-    for (; *patterns != NULL; patterns++)
+    for (; *patterns; patterns++)
         assert(room_check_pattern(span_of(*patterns), &f) == 0);
 }
 
@@ -77,7 +77,7 @@ static bool verify(const struct keyring *k, struct span token)
 
     identity_free(token_verify(k, &rules, token, NOW, &f));
     struct identity *who = token_verify(k, &none, token, NOW, &f);
-    if (who != NULL)
+    if (who)
         identity_holds(who);
     else
         assert(f.text[0] != '\0');
@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    if (hmac == NULL)
+    if (!hmac)
         begin();
     struct span rest = {(const char *)data + 1, size - 1};
     switch (data[0]) {

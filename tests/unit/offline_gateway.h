@@ -55,7 +55,7 @@ static inline void offline_settings(struct gateway *g, const char *catalog)
 
     enum opt_result result = opt_parse(&settings_program, &g->settings, 1, argv, &first, &f);
     g->catalog = catalog_parse(span_of(catalog), "catalog", &f);
-    assert(result == OPT_RUN && g->catalog != NULL);
+    assert(result == OPT_RUN && g->catalog);
     (void)result;
     limits_settle(&g->limits, &g->settings, g->catalog);
     g->keys = offline_keys();

@@ -20,7 +20,7 @@ static void write_document(const char *catalog)
     struct fault f;
     struct catalog *c = catalog_parse(span_of(catalog), "c.json", &f);
 
-    if (c == NULL)
+    if (!c)
         fail_msg("%s", f.text);
     buf_clear(&text);
     asyncapi_write(c, &text);

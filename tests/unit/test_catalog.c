@@ -13,7 +13,7 @@ static struct catalog *parse(const char *text)
     struct fault f;
     struct catalog *c = catalog_parse(span_of(text), "c.json", &f);
 
-    if (c == NULL)
+    if (!c)
         fail_msg("%s", f.text);
     return c;
 }
@@ -22,7 +22,7 @@ static const char *type_of(const struct catalog *c, const char *type)
 {
     const struct catalog_event *e = catalog_event(c, span_of(type));
 
-    return e != NULL ? e->type : "none";
+    return e ? e->type : "none";
 }
 
 static void an_event_goes_before_its_family(void **state)

@@ -20,7 +20,7 @@ static struct catalog *parse(const char *text)
     struct fault f;
     struct catalog *c = catalog_parse(span_of(text), "c.json", &f);
 
-    if (c == NULL)
+    if (!c)
         fail_msg("%s", f.text);
     return c;
 }
@@ -34,7 +34,7 @@ static void hold_faults(const char *const faults[][2], size_t count)
     for (size_t i = 0; i < count; i++) {
         char wanted[sizeof(f.text)];
         struct catalog *c = catalog_parse(span_of(faults[i][0]), "c.json", &f);
-        if (c != NULL) {
+        if (c) {
             catalog_unref(c);
             fail_msg("taken: %s", faults[i][0]);
         }
@@ -440,10 +440,10 @@ static struct span section(const char *text, const char *object)
 
     snprintf(heading, sizeof(heading), "\n.\\\" %s\n", object);
     const char *at = strstr(text, heading);
-    if (at == NULL)
+    if (!at)
         return (struct span){0};
     const char *end = strstr(at + strlen(heading), "\n.S");
-    return (struct span){at, end != NULL ? (size_t)(end - at) : strlen(at)};
+    return (struct span){at, end ? (size_t)(end - at) : strlen(at)};
 }
 
 /* The item about a key, to the one about the next. */
@@ -453,11 +453,11 @@ static struct span item(struct span part, const char *key)
 
     snprintf(heading, sizeof(heading), "\n.It Cm %s\n", key);
     const char *at = part.len != 0 ? memmem(part.at, part.len, heading, strlen(heading)) : NULL;
-    if (at == NULL)
+    if (!at)
         return (struct span){0};
     struct span rest = {at + 1, (size_t)(part.at + part.len - at) - 1};
     const char *end = memmem(rest.at, rest.len, "\n.It Cm ", 8);
-    if (end != NULL)
+    if (end)
         rest.len = (size_t)(end - rest.at);
     return rest;
 }
@@ -474,7 +474,7 @@ static bool holds_preset(struct span text, const char *preset)
     bool all = true;
 
     snprintf(words, sizeof(words), "%s", preset);
-    for (char *word = strtok(words, "\"[], "); word != NULL; word = strtok(NULL, "\"[], "))
+    for (char *word = strtok(words, "\"[], "); word; word = strtok(NULL, "\"[], "))
         all = all && holds(text, word);
     return all;
 }
@@ -483,9 +483,9 @@ static void look_up(void *arg, const struct catalog_key *key)
 {
     struct manual *m = arg;
     struct span found = item(section(m->text, key->object), key->key);
-    bool good = found.len != 0 && (key->preset == NULL || holds_preset(found, key->preset));
+    bool good = found.len != 0 && (!key->preset || holds_preset(found, key->preset));
 
-    for (const char *const *word = key->words; word != NULL && *word != NULL; word++)
+    for (const char *const *word = key->words; word && *word; word++)
         good = good && holds(found, *word);
     if (good)
         return;
@@ -531,7 +531,7 @@ static void the_manual_page_names_no_other_key(void **state)
 
     (void)state;
     catalog_keys(count_key, &keys);
-    for (const char *at = strstr(text, "\n.It Cm "); at != NULL; at = strstr(at + 1, "\n.It Cm "))
+    for (const char *at = strstr(text, "\n.It Cm "); at; at = strstr(at + 1, "\n.It Cm "))
         items++;
     assert_int_equal(items, keys);
     free(text);

@@ -83,7 +83,7 @@ static void peer_send(struct peer *p, struct span bytes)
     size_t slice = t.slice ? t.slice : bytes.len;
     for (size_t sent = 0; sent < bytes.len; sent += slice) {
         size_t len = slice < bytes.len - sent ? slice : bytes.len - sent;
-        uv_write_t *request = mem_alloc(sizeof *request + len);
+        uv_write_t *request = mem_alloc(sizeof(*request) + len);
         memcpy(request + 1, bytes.at + sent, len);
         uv_buf_t b = uv_buf_init((char *)(request + 1), (unsigned)len);
         assert_int_equal(uv_write(request, &p->stream, &b, 1, on_sent), 0);
@@ -100,7 +100,7 @@ static void accept_key(const char *request, char out[32])
     buf_text(&text, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     unsigned char digest[SHA_DIGEST_LENGTH];
     SHA1((unsigned char *)text.at, text.len, digest);
-    EVP_EncodeBlock((unsigned char *)out, digest, sizeof digest);
+    EVP_EncodeBlock((unsigned char *)out, digest, sizeof(digest));
     buf_fini(&text);
 }
 
@@ -159,7 +159,7 @@ static void on_heard(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 static void on_connection(uv_stream_t *listener, int status)
 {
     assert_int_equal(status, 0);
-    struct peer *p = mem_zero(sizeof *p);
+    struct peer *p = mem_zero(sizeof(*p));
     if (listener->type == UV_TCP)
         uv_tcp_init(&t.loop, &p->tcp);
     else
@@ -224,7 +224,7 @@ static void until(const int *counter, int value)
 static int setup(void **state)
 {
     (void)state;
-    memset(&t, 0, sizeof t);
+    memset(&t, 0, sizeof(t));
     uv_loop_init(&t.loop);
     uv_timer_init(&t.loop, &t.limit);
     t.net = client_net_new(&t.loop, 1000, &hooks);
@@ -255,9 +255,9 @@ static void listen_tcp(const char *path)
     uv_tcp_init(&t.loop, &t.listener.tcp);
     uv_tcp_bind(&t.listener.tcp, (struct sockaddr *)&address, 0);
     assert_int_equal(uv_listen(&t.listener.stream, 512, on_connection), 0);
-    int len = sizeof address;
+    int len = sizeof(address);
     uv_tcp_getsockname(&t.listener.tcp, (struct sockaddr *)&address, &len);
-    snprintf(t.url, sizeof t.url, "ws://127.0.0.1:%d%s", ntohs(address.sin_port), path);
+    snprintf(t.url, sizeof(t.url), "ws://127.0.0.1:%d%s", ntohs(address.sin_port), path);
 }
 
 static struct client *connect_to(const char *url)
@@ -301,8 +301,8 @@ static void test_long_token(void **state)
     listen_tcp("/ws");
     struct fault f;
     char token[8193];
-    memset(token, 'x', sizeof token - 1);
-    token[sizeof token - 1] = '\0';
+    memset(token, 'x', sizeof(token) - 1);
+    token[sizeof(token) - 1] = '\0';
     struct client_target target = {.url = t.url, .token = token};
     assert_non_null(client_open(t.net, &target, &t, &f));
     until(&t.opened, 1);
@@ -663,7 +663,7 @@ static void test_next_address(void **state)
     (void)state;
     listen_tcp("/");
     char url[64];
-    snprintf(url, sizeof url, "ws://two:%s", strrchr(t.url, ':') + 1);
+    snprintf(url, sizeof(url), "ws://two:%s", strrchr(t.url, ':') + 1);
     connect_to(url);
     until(&t.opened, 1);
 }
@@ -671,7 +671,7 @@ static void test_next_address(void **state)
 static void test_no_address_answers(void **state)
 {
     (void)state;
-    snprintf(t.url, sizeof t.url, "ws://127.0.0.1:1");
+    snprintf(t.url, sizeof(t.url), "ws://127.0.0.1:1");
     connect_to("ws://two:1/");
     until(&t.closed, 1);
     assert_int_equal(t.code, 0);
@@ -712,8 +712,8 @@ static void test_unix(void **state)
     char directory[] = "/tmp/test_client.XXXXXX";
     assert_non_null(mkdtemp(directory));
     char path[64];
-    snprintf(path, sizeof path, "%s/socket", directory);
-    snprintf(t.url, sizeof t.url, "ws+unix:%s:/ws", path);
+    snprintf(path, sizeof(path), "%s/socket", directory);
+    snprintf(t.url, sizeof(t.url), "ws+unix:%s:/ws", path);
 
     connect_to(t.url);
     until(&t.closed, 1);

@@ -69,7 +69,7 @@ static void start(struct trial *t)
     struct fault f;
 
     t->embedded = embedded_start(&f);
-    if (t->embedded == NULL)
+    if (!t->embedded)
         fail_msg("%s", f.text);
 }
 
@@ -142,7 +142,7 @@ static void state_is_kept_at_home_by_default(void **state)
     char expected[128];
 
     unsetenv("XDG_STATE_HOME");
-    char *home = mem_text(getenv("HOME") != NULL ? getenv("HOME") : "/");
+    char *home = mem_text(getenv("HOME") ? getenv("HOME") : "/");
     setenv("HOME", t->dir, 1);
     assert_int_equal(embedded_state_dir(&path, &f), 0);
     snprintf(expected, sizeof(expected), "%s/.local/state/collab", t->dir);
@@ -337,7 +337,7 @@ static void start_holder(struct trial *t)
     if (t->holder == 0) {
         struct fault f;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        bool started = getppid() == parent && embedded_start(&f) != NULL;
+        bool started = getppid() == parent && embedded_start(&f);
         if (write(told[1], started ? "y" : "n", 1) == 1)
             pause();
         _exit(1);

@@ -18,7 +18,7 @@ static struct catalog *load(const char *name)
 
     snprintf(path, sizeof(path), "examples/%s/catalog.json", name);
     struct catalog *c = catalog_load(path, &f);
-    if (c == NULL) {
+    if (!c) {
         fail_msg("%s", f.text);
         return NULL;
     }
@@ -64,7 +64,7 @@ static void hold_event(const struct catalog *c, const struct event_row *row)
     struct route_rooms rooms;
     struct fault f;
 
-    if (e == NULL) {
+    if (!e) {
         fail_msg("%s: no event has the type %s", c->name, row->type);
         return;
     }
@@ -116,7 +116,7 @@ static void hold_message(const struct catalog *c, const struct message_row *row)
     struct route_rooms rooms;
     struct fault f;
 
-    if (m == NULL) {
+    if (!m) {
         fail_msg("%s: no message has the name %s", c->name, row->name);
         return;
     }
@@ -125,9 +125,8 @@ static void hold_message(const struct catalog *c, const struct message_row *row)
     else
         assert_string_equal(names(&rooms), row->rooms);
     assert_int_equal(m->action, row->action);
-    assert_string_equal(m->event != NULL ? m->event->type : "",
-                        row->event != NULL ? row->event : "");
-    assert_string_equal(m->reply != NULL ? m->reply : "", row->reply != NULL ? row->reply : "");
+    assert_string_equal(m->event ? m->event->type : "", row->event ? row->event : "");
+    assert_string_equal(m->reply ? m->reply : "", row->reply ? row->reply : "");
 }
 
 static void hold_messages(const char *name, const struct message_row *rows, size_t count)

@@ -57,7 +57,7 @@ static void test_no_escapes(void **state)
 {
     (void)state;
     static const char *const bad[] = {"\\", "\\q", "\\x", "\\x1", "\\x1g", "\\X1e"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct buf out = {0};
         struct fault f = {""};
         assert_int_equal(fill_unescape(&out, bad[i], &f), -1);

@@ -16,7 +16,7 @@ static struct catalog *parse(const char *text)
     struct fault f;
     struct catalog *c = catalog_parse(span_of(text), "c.json", &f);
 
-    if (c == NULL)
+    if (!c)
         fail_msg("%s", f.text);
     return c;
 }

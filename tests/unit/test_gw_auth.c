@@ -115,13 +115,13 @@ static int set_up(void **state)
 
     (void)state;
     strcpy(dir + strlen(dir) - 6, "XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (!mkdtemp(dir))
         return -1;
     setenv("XDG_STATE_HOME", dir, 1);
     memset(&gateway, 0, sizeof(gateway));
     gateway.catalog = catalog_parse(span_of("{}"), "catalog", &f);
     limits_settle(&gateway.limits, &gateway.settings, gateway.catalog);
-    return gateway.catalog == NULL ? -1 : 0;
+    return !gateway.catalog ? -1 : 0;
 }
 
 static int tear_down(void **state)

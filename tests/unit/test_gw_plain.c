@@ -41,9 +41,9 @@ static char *without_time(struct span text)
     char *time = strstr(plain, ",\"time\":\"20");
     char *name = strstr(plain, "\"connection\":\"");
 
-    if (time != NULL && strlen(time) == strlen(",\"time\":\"2026-11-20T18:00:00.123Z\"}"))
+    if (time && strlen(time) == strlen(",\"time\":\"2026-11-20T18:00:00.123Z\"}"))
         strcpy(time, "}");
-    if (name != NULL)
+    if (name)
         memset(name + strlen("\"connection\":\""), '.', SESSION_ID_CHARS);
     return plain;
 }

@@ -12,7 +12,7 @@ static struct histogram h;
 static int setup(void **state)
 {
     (void)state;
-    memset(&h, 0, sizeof h);
+    memset(&h, 0, sizeof(h));
     return 0;
 }
 
@@ -42,7 +42,7 @@ static void test_error_is_bounded(void **state)
     for (int bit = 0; bit < 63; bit++) {
         for (int64_t off = -1; off <= 1; off++) {
             int64_t number = (INT64_C(1) << bit) + off;
-            memset(&h, 0, sizeof h);
+            memset(&h, 0, sizeof(h));
             histogram_add(&h, number);
             histogram_add(&h, INT64_MAX);
             int64_t got = histogram_quantile(&h, 0.5);

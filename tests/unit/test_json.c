@@ -46,7 +46,7 @@ static void assert_refuses(struct span text, const char *want)
 
     if (check(text, &f) == 0)
         fail_msg("%.*s accepted", (int)text.len, text.at);
-    if (want != NULL)
+    if (want)
         assert_string_equal(f.text, want);
 }
 
@@ -533,7 +533,7 @@ static void assert_decodes(const char *encoded, const char *want, size_t len)
     json_decode(copy, &out);
     assert_int_equal(out.len, len + 1);
     assert_memory_equal(out.at + 1, want, len);
-    if (memchr(want, '\0', len) == NULL)
+    if (!memchr(want, '\0', len))
         assert_true(json_string_is(copy, want));
     buf_fini(&out);
     free((char *)copy.at);

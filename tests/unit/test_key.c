@@ -27,7 +27,7 @@ static int enter_scratch(void **state)
 {
     (void)state;
     strcpy(scratch, "/tmp/collab-key-XXXXXX");
-    return mkdtemp(scratch) == NULL || chdir(scratch) != 0;
+    return !mkdtemp(scratch) || chdir(scratch) != 0;
 }
 
 static void remove_files(const char *path)
@@ -35,7 +35,7 @@ static void remove_files(const char *path)
     DIR *dir = opendir(path);
     struct dirent *entry;
 
-    while ((entry = readdir(dir)) != NULL)
+    while ((entry = readdir(dir)))
         unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);
 }
@@ -72,7 +72,7 @@ static void put_pair(const char *name, EVP_PKEY *pair, const EVP_CIPHER *cipher)
     FILE *out = fopen(name, "w");
 
     assert_non_null(pair);
-    PEM_write_PrivateKey(out, pair, cipher, NULL, 0, NULL, cipher != NULL ? "1234" : NULL);
+    PEM_write_PrivateKey(out, pair, cipher, NULL, 0, NULL, cipher ? "1234" : NULL);
     fclose(out);
     chmod(name, 0600);
     EVP_PKEY_free(pair);

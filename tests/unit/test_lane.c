@@ -92,7 +92,7 @@ static void on_answer(void *arg, const struct reply *r)
     struct trial *t = arg;
 
     t->answers++;
-    if (r == NULL)
+    if (!r)
         buf_char(&t->answered, '-');
     else
         buf_join(&t->answered, reply_text(r));

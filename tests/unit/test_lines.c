@@ -69,14 +69,14 @@ static const struct lines_hooks hooks = {on_line, on_unread, on_end};
 
 static int set_up(void **state)
 {
-    struct test *t = calloc(1, sizeof *t);
+    struct test *t = calloc(1, sizeof(*t));
     uv_loop_init(&t->loop);
     uv_timer_init(&t->loop, &t->timer);
     t->timer.data = t;
     strcpy(t->directory, "/tmp/test_lines.XXXXXX");
     assert_non_null(mkdtemp(t->directory));
-    snprintf(t->path[0], sizeof t->path[0], "%s/one", t->directory);
-    snprintf(t->path[1], sizeof t->path[1], "%s/two", t->directory);
+    snprintf(t->path[0], sizeof(t->path[0]), "%s/one", t->directory);
+    snprintf(t->path[1], sizeof(t->path[1]), "%s/two", t->directory);
     *state = t;
     return 0;
 }

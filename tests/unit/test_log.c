@@ -24,7 +24,7 @@ static int setup(void **state)
     (void)state;
     err.file = tmpfile();
     err.terminal = dup(STDERR_FILENO);
-    return err.file != NULL && dup2(fileno(err.file), STDERR_FILENO) >= 0 ? 0 : -1;
+    return err.file && dup2(fileno(err.file), STDERR_FILENO) >= 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -148,7 +148,7 @@ static int count_lines(const char *text)
 {
     int lines = 0;
 
-    while ((text = strchr(text, '\n')) != NULL) {
+    while ((text = strchr(text, '\n'))) {
         text++;
         lines++;
     }

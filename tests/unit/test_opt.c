@@ -71,7 +71,7 @@ static void split(const char *words)
     run.words = mem_text(words);
     run.argc = 0;
     run.argv[run.argc++] = "collab-test";
-    for (char *word = strtok(run.words, " "); word != NULL; word = strtok(NULL, " "))
+    for (char *word = strtok(run.words, " "); word; word = strtok(NULL, " "))
         run.argv[run.argc++] = word;
     run.argv[run.argc] = NULL;
 }
@@ -162,7 +162,7 @@ static int teardown(void **state)
 {
     (void)state;
     for (size_t i = 0; i < program.row_count; i++)
-        if (rows[i].env != NULL)
+        if (rows[i].env)
             unsetenv(rows[i].env);
     opt_free(&program, &run.settings);
     run.settings = (struct settings){0};
@@ -565,7 +565,7 @@ static void assert_help(const struct opt_program *p, const char *want)
     opt_help(p, out);
     fclose(out);
     assert_string_equal(text, want);
-    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         assert_in_range(strlen(line), 1, 80);
     free(text);
 }

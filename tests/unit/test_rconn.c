@@ -87,7 +87,7 @@ static void on_reply(void *arg, const struct reply *r)
 
     t->answers++;
     buf_text(&t->log, "reply ");
-    if (r != NULL)
+    if (r)
         write_reply(&t->log, r);
     else
         buf_text(&t->log, "lost");
@@ -100,7 +100,7 @@ static void on_counted(void *arg, const struct reply *r)
     struct trial *t = arg;
 
     t->answers++;
-    t->lost += r == NULL;
+    t->lost += !r;
 }
 
 static void on_reply_close(void *arg, const struct reply *r)
@@ -143,7 +143,7 @@ static void subscription(struct trial *t, const char *words)
 
 static void assert_log(struct trial *t, const char *expected)
 {
-    assert_string_equal(t->log.at != NULL ? t->log.at : "", expected);
+    assert_string_equal(t->log.at ? t->log.at : "", expected);
     buf_clear(&t->log);
 }
 
@@ -177,7 +177,7 @@ static int tear_down(void **state)
 {
     struct trial *t = *state;
 
-    if (t->conn != NULL && t->closed == 0 && !t->close_in_hook)
+    if (t->conn && t->closed == 0 && !t->close_in_hook)
         rconn_close(t->conn);
     end_loop(&t->loop);
     redis_address_fini(&t->address);

@@ -42,7 +42,7 @@ static const struct {
 
 static void same_text(const char *a, const char *b)
 {
-    if (b == NULL)
+    if (!b)
         assert_null(a);
     else
         assert_string_equal(a, b);
@@ -225,7 +225,7 @@ static void on_reply(void *arg, const struct reply *r)
     struct trial *t = arg;
 
     t->answers++;
-    t->lost += r == NULL;
+    t->lost += !r;
 }
 
 static int set_up(void **state)
@@ -242,7 +242,7 @@ static int tear_down(void **state)
 {
     struct trial *t = *state;
 
-    if (t->redis != NULL)
+    if (t->redis)
         redis_close(t->redis);
     end_loop(&t->loop);
     redis_address_fini(&t->address);
@@ -423,7 +423,7 @@ static void on_lost_close(void *arg, const struct reply *r)
     struct trial *t = arg;
 
     on_reply(arg, r);
-    if (t->redis != NULL)
+    if (t->redis)
         close_it(t);
 }
 

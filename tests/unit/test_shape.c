@@ -78,10 +78,10 @@ static void faults_name_the_rule(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         f.text[0] = '\0';
         shape_parse_pattern(&s, span_of(rows[i].text), &arena, &f);
-        assert_string_equal(f.text, rows[i].of_pattern != NULL ? rows[i].of_pattern : "");
+        assert_string_equal(f.text, rows[i].of_pattern ? rows[i].of_pattern : "");
         f.text[0] = '\0';
         shape_parse_template(&s, span_of(rows[i].text), &arena, &f);
-        assert_string_equal(f.text, rows[i].of_template != NULL ? rows[i].of_template : "");
+        assert_string_equal(f.text, rows[i].of_template ? rows[i].of_template : "");
     }
 }
 
@@ -170,7 +170,7 @@ static void a_pattern_takes_and_captures(void **state)
         if (shape_takes(&s, span_of(rows[i].room), captures) != rows[i].takes)
             fail_msg("%s, %s", rows[i].pattern, rows[i].room);
         assert_int_equal(shape_takes(&s, span_of(rows[i].room), NULL), rows[i].takes);
-        for (int k = 0; k < 2 && rows[i].captures[k] != NULL; k++)
+        for (int k = 0; k < 2 && rows[i].captures[k]; k++)
             assert_true(span_is(captures[k], rows[i].captures[k]));
     }
 }

@@ -76,8 +76,8 @@ static const struct store_hooks hooks = {
 static void keep_result(struct trial *t, enum store_result result, const char *why)
 {
     t->result = result;
-    assert_int_equal(why == NULL, result == STORE_DONE);
-    strcpy(t->why, why != NULL ? why : "");
+    assert_int_equal(!why, result == STORE_DONE);
+    strcpy(t->why, why ? why : "");
 }
 
 static void on_done(void *arg, enum store_result result, const char *why)
@@ -110,7 +110,7 @@ static int tear_down(void **state)
 {
     struct trial *t = *state;
 
-    if (t->store != NULL)
+    if (t->store)
         store_close(t->store);
     end_loop(&t->loop);
     redis_address_fini(&t->address);
@@ -178,7 +178,7 @@ static void drain(struct trial *t)
 
 static void assert_log(struct trial *t, const char *expected)
 {
-    assert_string_equal(t->log.at != NULL ? t->log.at : "", expected);
+    assert_string_equal(t->log.at ? t->log.at : "", expected);
     buf_clear(&t->log);
     t->events = 0;
 }

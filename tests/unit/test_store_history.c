@@ -88,16 +88,16 @@ static void on_appended(void *arg, enum store_result result, const struct store_
 
     t->dones++;
     buf_text(&t->told, words[result]);
-    assert_int_equal(r == NULL, result == STORE_UNAVAILABLE || result == STORE_REFUSED);
-    assert_int_equal(why == NULL, r != NULL);
-    for (int i = 0; r != NULL && i < r->id_count; i++) {
+    assert_int_equal(!r, result == STORE_UNAVAILABLE || result == STORE_REFUSED);
+    assert_int_equal(!why, r != NULL);
+    for (int i = 0; r && i < r->id_count; i++) {
         const char *dash = r->ids[i].len > 0 ? memchr(r->ids[i].at, '-', r->ids[i].len) : "";
         size_t before = r->ids[i].len > 0 ? (size_t)(dash - r->ids[i].at) : 0;
         buf_printf(&t->told, " %.*s", (int)(r->ids[i].len - before), dash);
     }
-    if (r != NULL && r->version >= 0)
+    if (r && r->version >= 0)
         buf_printf(&t->told, " v%d", (int)r->version);
-    if (r != NULL && r->again)
+    if (r && r->again)
         buf_text(&t->told, " again");
     buf_char(&t->told, '\n');
 }
@@ -368,7 +368,7 @@ static void update(struct trial *t, enum store_version version, int64_t expect,
     terms.version = version;
     terms.expect = expect;
     terms.conflict = conflict;
-    if (field != NULL)
+    if (field)
         terms.fields[terms.field_count++] = span_of(field);
     append(t, &e, &terms);
 }

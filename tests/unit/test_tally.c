@@ -26,7 +26,7 @@ static int teardown(void **state)
 {
     (void)state;
     tally_fini(&t);
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
         buf_fini(&marks[i]);
     return 0;
 }
@@ -96,7 +96,7 @@ static void test_no_marks(void **state)
     (void)state;
     send_events(1);
     static const char *const not_marks[] = {"", "#", "##", "#abcd.0.0#", "no mark at all"};
-    for (size_t i = 0; i < sizeof not_marks / sizeof *not_marks; i++)
+    for (size_t i = 0; i < sizeof(not_marks) / sizeof(*not_marks); i++)
         tally_receive(&t, &a, span_of(not_marks[i]), 0);
     for (size_t len = 0; len < marks[0].len; len++)
         tally_receive(&t, &a, (struct span){marks[0].at, len}, 0);

@@ -69,7 +69,7 @@ static void start_server(void)
 static int setup(void **state)
 {
     (void)state;
-    memset(&t, 0, sizeof t);
+    memset(&t, 0, sizeof(t));
     make_certificate("DNS:gateway.example,IP:127.0.0.1");
     trust_certificate();
     start_server();
@@ -107,7 +107,7 @@ static int exchange(int piece, struct fault *f)
     for (int n = 1; n > 0 && result == 0;) {
         to_server();
         SSL_do_handshake(t.ssl);
-        n = BIO_read(t.out, bytes, piece < (int)sizeof bytes ? piece : (int)sizeof bytes);
+        n = BIO_read(t.out, bytes, piece < (int)sizeof(bytes) ? piece : (int)sizeof(bytes));
         if (n > 0)
             result = tls_input(t.client, (struct span){bytes, (size_t)n}, &t.plain, f);
     }
@@ -129,7 +129,7 @@ static void talk(const char *host, int piece)
     connect_as(host);
     tls_send(t.client, span_of("early")); /* waits for the handshake */
     assert_int_equal(exchange(piece, &f), 0);
-    assert_int_equal(SSL_read(t.ssl, heard, sizeof heard - 1), 5);
+    assert_int_equal(SSL_read(t.ssl, heard, sizeof(heard) - 1), 5);
     assert_string_equal(heard, "early");
     assert_int_equal(SSL_write(t.ssl, "answer", 6), 6);
     assert_int_equal(exchange(piece, &f), 0);

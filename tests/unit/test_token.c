@@ -65,7 +65,7 @@ static int set_up(void **state)
 
     (void)state;
     strcpy(t.dir, "/tmp/collab-token-XXXXXX");
-    if (mkdtemp(t.dir) == NULL || chdir(t.dir) != 0)
+    if (!mkdtemp(t.dir) || chdir(t.dir) != 0)
         return -1;
     put("h.key", SECRET);
     key_make("rsa", "rsa", &f);
@@ -91,7 +91,7 @@ static int tear_down(void **state)
     struct dirent *entry;
 
     (void)state;
-    while ((entry = readdir(dir)) != NULL)
+    while ((entry = readdir(dir)))
         unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);
     keyring_free(t.hmac);
@@ -116,7 +116,7 @@ static void assert_refused(const struct keyring *k, const struct token_rules *ru
     struct fault f = {""};
     struct identity *who = token_verify(k, rules, token, NOW, &f);
 
-    if (who != NULL)
+    if (who)
         fail_msg("accepted, where expected: %s", why);
     assert_string_equal(f.text, why);
 }
@@ -127,7 +127,7 @@ static struct identity *accepted(const struct keyring *k, const struct token_rul
     struct fault f = {""};
     struct identity *who = token_verify(k, rules, token, NOW, &f);
 
-    if (who == NULL)
+    if (!who)
         fail_msg("%.*s: %s", (int)token.len, token.at, f.text);
     return who;
 }
@@ -312,7 +312,7 @@ static void audience_and_issuer_must_fit(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         make(&token, HS256, rows[i].claims);
-        if (rows[i].why != NULL)
+        if (rows[i].why)
             assert_refused(t.hmac, &rules, buf_span(&token), rows[i].why);
         else
             identity_free(accepted(t.hmac, &rules, buf_span(&token)));

@@ -286,9 +286,9 @@ static void on_idle(uv_idle_t *idle)
 {
     (void)idle;
     char line[1000];
-    memset(line, 'x', sizeof line);
+    memset(line, 'x', sizeof(line));
     for (int i = 0; i < 1000; i++)
-        tool_out((struct span){line, sizeof line});
+        tool_out((struct span){line, sizeof(line)});
 }
 
 static int writes_for_ever(void)
@@ -305,7 +305,7 @@ static void test_reader_gone(void **state)
     (void)state;
     struct child c = spawn(writes_for_ever);
     char some[100];
-    read_exactly(c.out, some, sizeof some);
+    read_exactly(c.out, some, sizeof(some));
     close(c.out);
     c.out = -1;
     await(c);
@@ -375,7 +375,7 @@ static int writes_much(void)
     fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
     for (int i = 0; i < 100000; i++) {
         char number[16];
-        snprintf(number, sizeof number, "%d", i);
+        snprintf(number, sizeof(number), "%d", i);
         tool_out(span_of(number));
     }
     return tool_run();
@@ -433,9 +433,9 @@ static void finds_redis(const char *option, const char *label)
 static int listen_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(fd, 1), 0);
     return fd;
 }
@@ -446,9 +446,9 @@ static void test_redis(void **state)
     char top[] = "/tmp/test_tool.XXXXXX";
     assert_non_null(mkdtemp(top));
     char run_dir[64], path[80], url[96];
-    snprintf(run_dir, sizeof run_dir, "%s/collab", top);
-    snprintf(path, sizeof path, "%s/redis.sock", run_dir);
-    snprintf(url, sizeof url, "unix:%s", path);
+    snprintf(run_dir, sizeof(run_dir), "%s/collab", top);
+    snprintf(path, sizeof(path), "%s/redis.sock", run_dir);
+    snprintf(url, sizeof(url), "unix:%s", path);
     setenv("XDG_RUNTIME_DIR", top, 1);
     unsetenv("COLLAB_REDIS");
 

@@ -19,7 +19,7 @@ static const char *write_types(const char *catalog)
     struct fault f;
     struct catalog *c = catalog_parse(span_of(catalog), "c.json", &f);
 
-    if (c == NULL)
+    if (!c)
         fail_msg("%s", f.text);
     buf_clear(&text);
     typescript_write(c, &text);
@@ -36,13 +36,13 @@ static int tear_down(void **state)
 
 static void assert_has(const char *all, const char *part)
 {
-    if (strstr(all, part) == NULL)
+    if (!strstr(all, part))
         fail_msg("not there: %s\nin: %s", part, all);
 }
 
 static void assert_lacks(const char *all, const char *part)
 {
-    if (strstr(all, part) != NULL)
+    if (strstr(all, part))
         fail_msg("there: %s\nin: %s", part, all);
 }
 

@@ -52,8 +52,8 @@ static void many_stars_take_little_time(void **state)
 {
     (void)state;
     char text[20001];
-    memset(text, 'a', sizeof text - 1);
-    text[sizeof text - 1] = '\0';
+    memset(text, 'a', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
     assert_false(matches("*a*a*a*a*a*a*a*a*a*a*a*a*a*b", text));
 }
 

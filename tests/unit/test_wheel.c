@@ -23,7 +23,7 @@ static void note(struct wheel_timer *t, void *ctx)
     assert_false(wheel_is_set(t));
     assert_true(seen.count < FIRED_MAX);
     seen.fired[seen.count++] = t;
-    if (seen.then != NULL)
+    if (seen.then)
         seen.then(t);
 }
 

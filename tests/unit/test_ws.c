@@ -86,7 +86,7 @@ static void test_long_urls(void **state)
 {
     (void)state;
     char url[20000] = "ws://a/";
-    memset(url + 7, 'x', sizeof url - 8);
+    memset(url + 7, 'x', sizeof(url) - 8);
     refuses_url(url, "longer than 16384 bytes");
     memcpy(url, "ws+unix:", 8);
     url[8 + 108] = '\0';
@@ -127,7 +127,7 @@ static void test_answer(void **state)
         ANSWER "Sec-WebSocket-Protocol: collab.v1\r\n" ACCEPT "\r\n",
         ANSWER "X\r\n: x\r\n" ACCEPT "\r\n",
     };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
         struct buf bytes = {0};
         buf_text(&bytes, good[i]);
         buf_text(&bytes, "\x81\x00"); /* a frame may follow at once */
@@ -142,7 +142,7 @@ static void test_answer_in_parts(void **state)
 {
     (void)state;
     static const char whole[] = ANSWER ACCEPT "\r\n";
-    for (size_t len = 0; len < sizeof whole - 1; len++)
+    for (size_t len = 0; len < sizeof(whole) - 1; len++)
         assert_int_equal(ws_answer_parse((struct span){whole, len}, KEY, NULL, &f), 0);
 }
 
