@@ -93,6 +93,19 @@ is_master() # N
     server "$1" role | head -n 1 | grep -q master
 }
 
+# Makes a replica its master's master. One that has just been voted for, or whose master was too busy
+# to hear it, has to ask again.
+takes_over() # N
+{
+    local tries
+    is_master "$1" || server "$1" cluster failover
+    for ((tries = 0; tries < 100; tries++)); do
+        is_master "$1" && return
+        sleep 0.05
+    done
+    return 1
+}
+
 slot_of() # ROOM
 {
     server 1 cluster keyslot "$1"

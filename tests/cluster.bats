@@ -121,8 +121,7 @@ who_is() # USER...
     start_followers "$ROOMS" "${URLS[@]}"
     keep_publishing 1 600
     wait_until all has_all 100
-    server 4 cluster failover >/dev/null
-    wait_until is_master 4
+    wait_until takes_over 4
     arrived 600
     all is_complete 600
 }

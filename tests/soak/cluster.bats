@@ -36,18 +36,6 @@ kill_master()
     wait_until is_linked "$master"
 }
 
-# One that has just been voted for may have to ask again.
-takes_over() # N
-{
-    local tries
-    is_master "$1" || server "$1" cluster failover
-    for ((tries = 0; tries < 100; tries++)); do
-        is_master "$1" && return
-        sleep 0.05
-    done
-    return 1
-}
-
 hand_over()
 {
     local replica
