@@ -37,10 +37,12 @@ function emit(    i, all, function_name)
     print "    case $option in"
     for (i = 1; i <= count; i++) {
         all = all (i > 1 ? " " : "") "--" name[i] (arg[i] == "" ? "" : "=")
-        if (arg[i] == "")
+        if (arg[i] == "" && extra[i] == "")
             continue
         print "    " flags_of(i) ")"
-        if (reply(arg[i]) != "")
+        if (extra[i] != "")
+            print "        COMPREPLY=(" extra[i] ")"
+        else if (reply(arg[i]) != "")
             print "        " reply(arg[i])
         print "        return"
         print "        ;;"

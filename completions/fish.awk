@@ -36,5 +36,8 @@ function emit(    i, line)
         if (arg[i] != "")
             line = line " " values(arg[i])
         print line " -d " fish_quoted(help[i])
+        if (extra[i] != "")
+            print "complete -c " program " -n '__fish_prev_arg_in " \
+                (letter[i] == "" ? "" : "-" letter[i] " ") "--" name[i] "' -f -a " extra[i]
     }
 }

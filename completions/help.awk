@@ -7,8 +7,11 @@
 #           --format=text|json   how to print what comes back,
 #                                for a person or a program
 #
-# into: program, operands, and for 1..count the letter ("" without one), name, arg ("" of a flag)
-# and help of each option. Then calls emit(), which each shell's file defines.
+#       -h, --help[=all]         show this help, or all of it
+#
+# into: program, operands, and for 1..count the letter ("" without one), name, arg ("" of a flag),
+# extra (the word that may follow a flag, "" of others) and help of each option. Then calls emit(),
+# which each shell's file defines.
 
 /^usage: / {
     program = $2
@@ -55,6 +58,11 @@ function read_option(line,    flags)
         sub(/^-., /, "", flags)
     }
     sub(/^--/, "", flags)
+    extra[count] = ""
+    if (match(flags, /\[=.*\]$/)) {
+        extra[count] = substr(flags, RSTART + 2, RLENGTH - 3)
+        flags = substr(flags, 1, RSTART - 1)
+    }
     name[count] = arg[count] = flags
     sub(/=.*/, "", name[count])
     if (!sub(/^[^=]*=/, "", arg[count]))

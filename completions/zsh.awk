@@ -21,6 +21,8 @@ function escaped(text, characters)
 
 function value(i)
 {
+    if (extra[i] != "")
+        return "::" name[i] ":(" extra[i] ")"
     return arg[i] == "" ? "" : ":" escaped(arg[i], ":") ":" action(arg[i])
 }
 

@@ -18,8 +18,13 @@ enum {
 
 /* What every program has beside its own rows. */
 static const struct opt common[] = {
-    {.letter = 'h', .name = "help", .kind = OPT_FLAG, .help = "show this help"},
-    {.letter = 'V', .name = "version", .kind = OPT_FLAG, .help = "show the version"},
+    {.letter = 'h',
+     .name = "help",
+     .arg = "all",
+     .kind = OPT_FLAG,
+     .first = true,
+     .help = "show this help, or all of it"},
+    {.letter = 'V', .name = "version", .kind = OPT_FLAG, .first = true, .help = "show the version"},
 };
 enum { COMMON_COUNT = sizeof(common) / sizeof(common[0]) };
 
@@ -285,9 +290,20 @@ static int use_row(struct parse *k, struct args *a, const struct opt *row, const
     return result;
 }
 
-static int use_common(struct args *a, const struct opt *row)
+/* The word that is an argument of its own would be an operand, if this did not end it all. */
+static int use_common(struct parse *k, struct args *a, const struct opt *row, const char *value)
 {
-    a->result = row == &common[0] ? OPT_HELP : OPT_VERSION;
+    if (row != &common[0]) {
+        a->result = OPT_VERSION;
+        return 0;
+    }
+    bool apart = !value && a->at + 1 < a->argc;
+    const char *word = apart ? a->argv[a->at + 1] : value;
+    bool all = word && strcmp(word, row->arg) == 0;
+
+    if (value && !all)
+        return fault_set(k->f, "--help=%s: not %s", shown(span_of(value)), row->arg);
+    a->result = all ? OPT_HELP_ALL : OPT_HELP;
     return 0;
 }
 
@@ -301,9 +317,9 @@ static int take_long(struct parse *k, struct args *a)
 
     if (!row)
         return unknown_option(k, name);
-    if (row->kind == OPT_FLAG && value)
+    if (row->kind == OPT_FLAG && !row->arg && value)
         return fault_set(k->f, "option --%s takes no value", row->name);
-    return shared ? use_common(a, shared) : use_row(k, a, row, value);
+    return shared ? use_common(k, a, shared, value) : use_row(k, a, row, value);
 }
 
 static int take_letters(struct parse *k, struct args *a)
@@ -313,7 +329,7 @@ static int take_letters(struct parse *k, struct args *a)
         const struct opt *row = find_letter(k->p->rows, k->p->row_count, *c);
 
         if (shared) {
-            use_common(a, shared);
+            use_common(k, a, shared, NULL);
             continue;
         }
         if (!row) {
@@ -650,7 +666,7 @@ static void put_option(struct column *c, const struct opt *row)
     else
         c->at = fprintf(c->out, "      --%s", row->name);
     if (row->arg)
-        c->at += fprintf(c->out, "=%s", row->arg);
+        c->at += fprintf(c->out, row->kind == OPT_FLAG ? "[=%s]" : "=%s", row->arg);
     if (c->at + 2 > HELP_COLUMN) {
         fputc('\n', c->out);
         c->at = 0;
@@ -674,14 +690,37 @@ static void help_row(FILE *out, const struct opt *row)
     fputc('\n', out);
 }
 
-void opt_help(const struct opt_program *p, FILE *out)
+static bool marks_first(const struct opt_program *p)
+{
+    for (size_t i = 0; i < p->row_count; i++)
+        if (p->rows[i].first)
+            return true;
+    return false;
+}
+
+/* Returns how many were left out. */
+static size_t help_rows(FILE *out, const struct opt *rows, size_t count, bool all)
+{
+    size_t hidden = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (all || rows[i].first)
+            help_row(out, &rows[i]);
+        else
+            hidden++;
+    }
+    return hidden;
+}
+
+void opt_help(const struct opt_program *p, bool all, FILE *out)
 {
     bool has_operands = p->operands[0] != '\0';
 
     fprintf(out, "usage: %s [options]%s%s\n", p->name, has_operands ? " " : "", p->operands);
     fprintf(out, "%s\n\n", p->purpose);
-    for (size_t i = 0; i < p->row_count; i++)
-        help_row(out, &p->rows[i]);
-    for (size_t i = 0; i < COMMON_COUNT; i++)
-        help_row(out, &common[i]);
+    size_t hidden = help_rows(out, p->rows, p->row_count, all || !marks_first(p));
+    help_rows(out, common, COMMON_COUNT, true);
+    if (hidden > 0)
+        fprintf(out, "\n%s --help all shows %zu more; man %s explains them.\n", p->name, hidden,
+                p->name);
 }

@@ -12,6 +12,7 @@
 #define OPT_H
 
 #include "fault.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ struct opt {
     int64_t min, max;   /* of OPT_INT, OPT_MS, OPT_BYTES, the count of OPT_RATE */
     const char *env;    /* the environment variable; NULL: none */
     const char *help;   /* what it does, in a line or two */
+    bool first;         /* of those that most people need: see opt_help() */
 };
 
 struct opt_program {
@@ -53,10 +55,11 @@ struct opt_program {
 };
 
 /* What is left to do after parsing. */
-enum opt_result { OPT_RUN, OPT_HELP, OPT_VERSION, OPT_WRONG };
+enum opt_result { OPT_RUN, OPT_HELP, OPT_HELP_ALL, OPT_VERSION, OPT_WRONG };
 
-/* Fills settings (all zero before). -h/--help and -V/--version belong to every program and stand
- * in no table. GNU style: options and operands in any order, "--" ends options, "--name=value",
+/* Fills settings (all zero before). -h/--help, which the word "all" may follow, and -V/--version
+ * belong to every program and stand in no table. GNU style: options and operands in any order, "--"
+ * ends options, "--name=value",
  * "--name value", "-C5", "-C 5", bundled flags; no abbreviations. Operands are moved to the end of
  * argv; *first is the index of the first. A row named "config" names the settings file, which must
  * be there unless only the row's preset names it. On OPT_RUN settings own what they point to, until
@@ -72,7 +75,8 @@ int opt_reload(const struct opt_program *p, void *settings, int argc, char **arg
 /* Frees what the rows point to in settings. */
 void opt_free(const struct opt_program *p, void *settings);
 
-/* The help, in the form that the completions are made from. */
-void opt_help(const struct opt_program *p, FILE *out);
+/* The help: of a program that marks rows as first, those only, and how to see all; else, and when
+ * `all` was asked for, every row, in the form that the completions are made from. */
+void opt_help(const struct opt_program *p, bool all, FILE *out);
 
 #endif

@@ -216,9 +216,11 @@ int tool_start(const struct opt_program *program, void *settings, int argc, char
 
     struct fault f;
     int first = 0;
-    switch (opt_parse(program, settings, argc, argv, &first, &f)) {
+    enum opt_result result = opt_parse(program, settings, argc, argv, &first, &f);
+    switch (result) {
     case OPT_HELP:
-        opt_help(program, stdout);
+    case OPT_HELP_ALL:
+        opt_help(program, result == OPT_HELP_ALL, stdout);
         answer_and_exit();
     case OPT_VERSION:
         printf("%s %s\n", program->name, COLLAB_VERSION);

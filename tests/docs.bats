@@ -232,7 +232,7 @@ run_examples() # PAGE
     sed -n '/^.Sh EXAMPLES/,/^.Sh SEE/p' "$MAN/collab-bench.1" | grep -o -e '--[a-z-]*' >options
     while read -r option; do
         echo "$option"
-        collab-bench --help | grep -q -e " $option\b"
+        collab-bench --help all | grep -q -e " $option\b"
     done <options
 }
 
@@ -339,10 +339,10 @@ capital()
         <(items_of "$MAN/collabd.8" 'Li collab_')
 }
 
-# NAME DEFAULT VARIABLE of each setting that --help shows; "-" where there is none.
+# NAME DEFAULT VARIABLE of each setting that --help all shows; "-" where there is none.
 settings_in_help()
 {
-    collabd --help | tr '\n' ' ' | sed -E 's/ +(-., )?--([a-z])/\n\2/g' | tail -n +2 |
+    collabd --help all | tr '\n' ' ' | sed -E 's/ +(-., )?--([a-z])/\n\2/g' | tail -n +2 |
         sed -E 's/^([a-z-]+)[^ ]* .*/& \1/' | awk '{
             value = variable = "-"
             if (match($0, /\(default: [^)]*\)/))

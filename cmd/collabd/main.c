@@ -63,11 +63,11 @@ static void read_settings(struct settings *set, int argc, char **argv)
     struct fault f;
     int first = argc;
     enum opt_result result = opt_parse(&settings_program, set, argc, argv, &first, &f);
-    if (result == OPT_HELP)
-        opt_help(&settings_program, stdout);
+    if (result == OPT_HELP || result == OPT_HELP_ALL)
+        opt_help(&settings_program, result == OPT_HELP_ALL, stdout);
     if (result == OPT_VERSION)
         printf("collabd %s\n", COLLAB_VERSION);
-    if (result == OPT_HELP || result == OPT_VERSION)
+    if (result == OPT_HELP || result == OPT_HELP_ALL || result == OPT_VERSION)
         exit(fflush(stdout) == 0 ? STATUS_OK : STATUS_NO);
     if (result == OPT_RUN && first < argc)
         result = (fault_set(&f, "%s: takes no operands", argv[first]), OPT_WRONG);

@@ -27,14 +27,14 @@ struct settings {
 #define FIELD(name) offsetof(struct settings, name)
 
 static const struct opt rows[] = {
-    {'q', "quiet", NULL, OPT_FLAG, FIELD(quiet), NULL, 0, 0, NULL, "say nothing"},
-    {'t', "type", "TYPE", OPT_TEXT, FIELD(type), "a", 0, 0, NULL, "a text"},
-    {'r', "room", "ROOM", OPT_LIST, FIELD(rooms), "a:1,b:2", 0, 0, "FUZZ_ROOM", "a list"},
-    {'C', "count", "N", OPT_INT, FIELD(count), NULL, -5, INT64_MAX, NULL, "a number"},
-    {'W', "wait", "TIME", OPT_MS, FIELD(wait_ms), "1s", 0, 3600000, NULL, "a time"},
-    {0, "size", "SIZE", OPT_BYTES, FIELD(size_bytes), "64k", 0, INT64_MAX, NULL, "a size"},
-    {'F', "format", "text|json", OPT_CHOICE, FIELD(format), NULL, 0, 0, NULL, "a choice"},
-    {0, "config", "FILE", OPT_TEXT, FIELD(config), NULL, 0, 0, "FUZZ_CONFIG", "the file"},
+    {'q', "quiet", NULL, OPT_FLAG, FIELD(quiet), NULL, 0, 0, NULL, .help = "say nothing"},
+    {'t', "type", "TYPE", OPT_TEXT, FIELD(type), "a", 0, 0, NULL, .help = "a text"},
+    {'r', "room", "ROOM", OPT_LIST, FIELD(rooms), "a:1,b:2", 0, 0, "FUZZ_ROOM", .help = "a list"},
+    {'C', "count", "N", OPT_INT, FIELD(count), NULL, -5, INT64_MAX, NULL, .help = "a number"},
+    {'W', "wait", "TIME", OPT_MS, FIELD(wait_ms), "1s", 0, 3600000, NULL, .help = "a time"},
+    {0, "size", "SIZE", OPT_BYTES, FIELD(size_bytes), "64k", 0, INT64_MAX, NULL, .help = "a size"},
+    {'F', "format", "text|json", OPT_CHOICE, FIELD(format), NULL, 0, 0, NULL, .help = "a choice"},
+    {0, "config", "FILE", OPT_TEXT, FIELD(config), NULL, 0, 0, "FUZZ_CONFIG", .help = "the file"},
 };
 
 static const struct opt_program program = {

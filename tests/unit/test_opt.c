@@ -30,21 +30,26 @@ struct settings {
 #define FIELD(name) offsetof(struct settings, name)
 
 static const struct opt rows[] = {
-    {'q', "quiet", NULL, OPT_FLAG, FIELD(quiet), NULL, 0, 0, "T_QUIET", "say nothing"},
-    {'0', "null", NULL, OPT_FLAG, FIELD(null), NULL, 0, 0, NULL, "end records by NUL"},
-    {'t', "type", "TYPE", OPT_TEXT, FIELD(type), NULL, 0, 0, NULL, "the event's type"},
-    {0, "url", "URL", OPT_TEXT, FIELD(url), "redis://127.0.0.1:6379", 0, 0, "T_URL", "where it is"},
+    {'q', "quiet", NULL, OPT_FLAG, FIELD(quiet), NULL, 0, 0, "T_QUIET", .help = "say nothing"},
+    {'0', "null", NULL, OPT_FLAG, FIELD(null), NULL, 0, 0, NULL, .help = "end records by NUL"},
+    {'t', "type", "TYPE", OPT_TEXT, FIELD(type), NULL, 0, 0, NULL, .help = "the event's type"},
+    {0, "url", "URL", OPT_TEXT, FIELD(url), "redis://127.0.0.1:6379", 0, 0, "T_URL",
+     .help = "where it is"},
     {'r', "room", "ROOM", OPT_LIST, FIELD(rooms), "a:1, b:2", 0, 0, "T_ROOM",
-     "the room to publish to (may be repeated)"},
-    {'C', "count", "N", OPT_INT, FIELD(count), NULL, 0, INT64_MAX, NULL, "stop after N"},
-    {'p', "port", "PORT", OPT_INT, FIELD(port), "4000", 0, 65535, "T_PORT", "the port"},
-    {'W', "wait", "TIME", OPT_MS, FIELD(wait_ms), "1500ms", 0, 3600000, "T_WAIT", "time limit"},
-    {0, "size", "SIZE", OPT_BYTES, FIELD(size_bytes), "64k", 1024, 1 << 20, NULL, "how much"},
+     .help = "the room to publish to (may be repeated)"},
+    {'C', "count", "N", OPT_INT, FIELD(count), NULL, 0, INT64_MAX, NULL, .help = "stop after N"},
+    {'p', "port", "PORT", OPT_INT, FIELD(port), "4000", 0, 65535, "T_PORT", .help = "the port"},
+    {'W', "wait", "TIME", OPT_MS, FIELD(wait_ms), "1500ms", 0, 3600000, "T_WAIT",
+     .help = "time limit"},
+    {0, "size", "SIZE", OPT_BYTES, FIELD(size_bytes), "64k", 1024, 1 << 20, NULL,
+     .help = "how much"},
     {'F', "format", "text|json|prometheus", OPT_CHOICE, FIELD(format), "text", 0, 0, "T_FORMAT",
-     "how to print"},
-    {'c', "config", "FILE", OPT_TEXT, FIELD(config), NULL, 0, 0, "T_CONFIG", "the settings file"},
-    {0, "password-file", "FILE", OPT_TEXT, FIELD(password_file), NULL, 0, 0, NULL, "a secret"},
-    {0, "token", "NUMBER", OPT_INT, FIELD(token), NULL, 0, 9, "T_TOKEN", "a secret number"},
+     .help = "how to print"},
+    {'c', "config", "FILE", OPT_TEXT, FIELD(config), NULL, 0, 0, "T_CONFIG",
+     .help = "the settings file"},
+    {0, "password-file", "FILE", OPT_TEXT, FIELD(password_file), NULL, 0, 0, NULL,
+     .help = "a secret"},
+    {0, "token", "NUMBER", OPT_INT, FIELD(token), NULL, 0, 9, "T_TOKEN", .help = "a secret number"},
 };
 
 static const struct opt_program program = {
@@ -268,6 +273,13 @@ static void help_and_version_belong_to_all(void **state)
     assert_int_equal(parse("--help"), OPT_HELP);
     assert_int_equal(parse("-h"), OPT_HELP);
     assert_int_equal(parse("-qh --nonsense"), OPT_HELP);
+    assert_int_equal(parse("--help all"), OPT_HELP_ALL);
+    assert_int_equal(parse("--help=all"), OPT_HELP_ALL);
+    assert_int_equal(parse("-h all"), OPT_HELP_ALL);
+    assert_int_equal(parse("x -qh all"), OPT_HELP_ALL);
+    assert_int_equal(parse("all --help"), OPT_HELP);
+    assert_int_equal(parse("--help all-of-it"), OPT_HELP);
+    assert_int_equal(parse("--help x all"), OPT_HELP);
     assert_int_equal(parse("x --version"), OPT_VERSION);
     assert_int_equal(parse("-V"), OPT_VERSION);
     assert_int_equal(parse("-0V"), OPT_VERSION);
@@ -307,7 +319,9 @@ static void wrong_usage_is_told(void **state)
     assert_wrong("--count", "option --count needs a value");
     assert_wrong("-q -C", "option --count needs a value");
     assert_wrong("--quiet=yes", "option --quiet takes no value");
-    assert_wrong("--help=x", "option --help takes no value");
+    assert_wrong("--help=x", "--help=x: not all");
+    assert_wrong("--help=", "--help=\"\": not all");
+    assert_wrong("--version=all", "option --version takes no value");
     assert_wrong("--quiet=", "option --quiet takes no value");
 }
 
@@ -483,8 +497,8 @@ static void a_preset_file_may_be_absent(void **state)
 {
     (void)state;
     struct opt own[] = {
-        {0, "port", "PORT", OPT_INT, FIELD(port), "1", 0, 65535, NULL, "the port"},
-        {0, "config", "FILE", OPT_TEXT, FIELD(config), run.path, 0, 0, NULL, "the file"},
+        {0, "port", "PORT", OPT_INT, FIELD(port), "1", 0, 65535, NULL, .help = "the port"},
+        {0, "config", "FILE", OPT_TEXT, FIELD(config), run.path, 0, 0, NULL, .help = "the file"},
     };
     struct opt_program p = {
         .name = "x", .operands = "", .purpose = "X.", .rows = own, .row_count = 2};
@@ -556,13 +570,13 @@ static void freeing_twice_is_harmless(void **state)
     opt_free(&program, &run.settings);
 }
 
-static void assert_help(const struct opt_program *p, const char *want)
+static void assert_help(const struct opt_program *p, bool all, const char *want)
 {
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
 
-    opt_help(p, out);
+    opt_help(p, all, out);
     fclose(out);
     assert_string_equal(text, want);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
@@ -573,7 +587,7 @@ static void assert_help(const struct opt_program *p, const char *want)
 static void help_is_regular(void **state)
 {
     (void)state;
-    assert_help(&program,
+    assert_help(&program, true,
                 "usage: collab-test [options] [FILE]\n"
                 "Test options.\n"
                 "\n"
@@ -593,7 +607,7 @@ static void help_is_regular(void **state)
                 "      --password-file=FILE\n"
                 "                          a secret\n"
                 "      --token=NUMBER      a secret number [$T_TOKEN]\n"
-                "  -h, --help              show this help\n"
+                "  -h, --help[=all]        show this help, or all of it\n"
                 "  -V, --version           show the version\n");
 }
 
@@ -602,32 +616,68 @@ static void long_help_is_wrapped(void **state)
     (void)state;
     static const struct opt long_rows[] = {
         {'a', "exactly-eighteen", NULL, OPT_FLAG, 0, NULL, 0, 0, NULL,
-         "these are words that come to just fifty-four columns.. and go on"},
+         .help = "these are words that come to just fifty-four columns.. and go on"},
         {0, "exactly-eighteenx", NULL, OPT_FLAG, 0, NULL, 0, 0, NULL,
-         "these are words that come to more than fifty-four columns and that go on for some "
-         "lines until they are over"},
+         .help =
+             "these are words that come to more than fifty-four columns and that go on for some "
+             "lines until they are over"},
         {0, "one-more-than-it-x", NULL, OPT_FLAG, 0, NULL, 0, 0, "A_VARIABLE_WITH_A_LONG_NAME",
-         "a word"},
+         .help = "a word"},
     };
     static const struct opt_program p = {
         .name = "x", .operands = "", .purpose = "X.", .rows = long_rows, .row_count = 3};
 
-    assert_help(&p, "usage: x [options]\n"
-                    "X.\n"
-                    "\n"
-                    "  -a, --exactly-eighteen  these are words that come to just fifty-four "
-                    "columns..\n"
-                    "                          and go on\n"
-                    "      --exactly-eighteenx\n"
-                    "                          these are words that come to more than "
-                    "fifty-four\n"
-                    "                          columns and that go on for some lines until "
-                    "they are\n"
-                    "                          over\n"
-                    "      --one-more-than-it-x\n"
-                    "                          a word [$A_VARIABLE_WITH_A_LONG_NAME]\n"
-                    "  -h, --help              show this help\n"
-                    "  -V, --version           show the version\n");
+    assert_help(&p, true,
+                "usage: x [options]\n"
+                "X.\n"
+                "\n"
+                "  -a, --exactly-eighteen  these are words that come to just fifty-four "
+                "columns..\n"
+                "                          and go on\n"
+                "      --exactly-eighteenx\n"
+                "                          these are words that come to more than "
+                "fifty-four\n"
+                "                          columns and that go on for some lines until "
+                "they are\n"
+                "                          over\n"
+                "      --one-more-than-it-x\n"
+                "                          a word [$A_VARIABLE_WITH_A_LONG_NAME]\n"
+                "  -h, --help[=all]        show this help, or all of it\n"
+                "  -V, --version           show the version\n");
+}
+
+static void help_shows_what_is_marked_and_how_to_see_all(void **state)
+{
+    (void)state;
+    static const struct opt some_rows[] = {
+        {.letter = 'a', .name = "apple", .kind = OPT_FLAG, .help = "one that few need"},
+        {.letter = 'b',
+         .name = "berry",
+         .kind = OPT_FLAG,
+         .first = true,
+         .help = "one that most do"},
+        {.name = "cherry", .kind = OPT_FLAG, .help = "another"},
+    };
+    struct opt_program p = {
+        .name = "x", .operands = "", .purpose = "X.", .rows = some_rows, .row_count = 3};
+
+    assert_help(&p, false,
+                "usage: x [options]\n"
+                "X.\n"
+                "\n"
+                "  -b, --berry             one that most do\n"
+                "  -h, --help[=all]        show this help, or all of it\n"
+                "  -V, --version           show the version\n"
+                "\n"
+                "x --help all shows 2 more; man x explains them.\n");
+    p.row_count = 1;
+    assert_help(&p, false,
+                "usage: x [options]\n"
+                "X.\n"
+                "\n"
+                "  -a, --apple             one that few need\n"
+                "  -h, --help[=all]        show this help, or all of it\n"
+                "  -V, --version           show the version\n");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -659,6 +709,7 @@ int main(void)
         TEST(freeing_twice_is_harmless),
         TEST(help_is_regular),
         TEST(long_help_is_wrapped),
+        TEST(help_shows_what_is_marked_and_how_to_see_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
