@@ -113,8 +113,9 @@ static struct {
     struct lines *lines;
     struct store *store;
     char **files;
-    char *data_file[2];      /* of -d, NULL-terminated */
-    bool begun, ended;       /* reading the input */
+    char *data_file[2]; /* of -d, NULL-terminated */
+    bool begun, ended;  /* reading the input */
+    bool done;
     struct catalog *catalog; /* NULL: nobody says what is kept */
     struct spool *spool;
     struct ticket *unsent; /* for the spool */
@@ -239,8 +240,9 @@ static void stop_when_done(void)
     struct fault f;
     bool is_all_known = emit.unknown == 0; /* else on_down() stops it */
     put_by_unsent();
-    if (!emit.ended || emit.outstanding > 0 || emit.pending || !is_all_known)
+    if (emit.done || !emit.ended || emit.outstanding > 0 || emit.pending || !is_all_known)
         return;
+    emit.done = true;
     if (emit.spool && spool_commit(emit.spool, &f) < 0)
         tool_fail(STATUS_UNREACHABLE, "%s", f.text);
     if (emit.spool && spool_count(emit.spool) > 0)

@@ -212,6 +212,29 @@ start_tail() # OPERAND...
     [ "$(collab-tail -e task:t1 | numbers)" = "$(seq 200)" ]
 }
 
+@test "emit: what is lost after the last line was read waits in the spool" {
+    local spool=$BATS_TEST_TMPDIR/spool
+    mkfifo "$BATS_TEST_TMPDIR/in"
+    exec 8<>"$BATS_TEST_TMPDIR/in"
+    start emit bash -c 'exec collab-emit --receipts --spool "$0" "$1" 8>&-' "$spool" \
+        "$BATS_TEST_TMPDIR/in"
+    numbered task:t1 1 1 >&8
+    wait_until eval '[ "$(wc -l <"$BATS_TEST_TMPDIR/emit.out")" -eq 1 ]'
+    kill -STOP "$(pid_of redis)"
+    numbered task:t1 2 10 >&8
+    exec 8>&-
+    wait_until has_read_all emit
+    stop redis KILL
+    finish emit
+    [ "$status" -eq 0 ]
+    [ "$(wc -l <"$spool/events")" -eq 9 ]
+}
+
+has_read_all() # NAME
+{
+    ! readlink "/proc/$(pid_of "$1")"/fd/* | grep -qx "$BATS_TEST_TMPDIR/in"
+}
+
 @test "emit: a recorded tail is replayed at its own pace" {
     cat >"$BATS_TEST_TMPDIR/events" <<'END'
 {"type":"comment:created","room":"task:t1","time":"2026-11-20T18:00:00.000Z","data":{"taskId":"t1","commentId":"c","n":1}}
