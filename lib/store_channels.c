@@ -31,8 +31,9 @@ struct ask {
     struct store *store;
     store_done *done; /* of SETTLE */
     void *arg;
+    char *refusal; /* of the others: Redis' words; NULL: none */
     size_t len;
-    char channel[]; /* of the others */
+    char channel[];
 };
 
 struct pattern {
@@ -156,28 +157,20 @@ static struct ask *pop_ask(struct store *s)
     return a;
 }
 
+static void ask_free(struct ask *a)
+{
+    free(a->refusal);
+    free(a);
+}
+
+/* done may ask for more, or close the store. */
 static void settle(struct store *s)
 {
     struct ask *a = pop_ask(s);
-    store_done *done = a->done;
-    void *arg = a->arg;
 
-    free(a);
     s->refusal_is_old = true;
-    done(arg, s->refusal ? STORE_REFUSED : STORE_DONE, s->refusal);
-}
-
-static void note_refusal(struct store *s, const struct ask *a, struct span words)
-{
-    struct span name = {a->channel, a->len};
-    struct buf b = {0};
-
-    if (s->refusal)
-        return;
-    take_room(name, &name);
-    buf_printf(&b, "%.*s: ", (int)name.len, name.at);
-    buf_join(&b, words);
-    s->refusal = b.at;
+    a->done(a->arg, s->refusal ? STORE_REFUSED : STORE_DONE, s->refusal);
+    ask_free(a);
 }
 
 static void forget_refusal(struct store *s)
@@ -187,7 +180,38 @@ static void forget_refusal(struct store *s)
     s->refusal_is_old = false;
 }
 
+static void note_outcome(struct store *s, const struct ask *a)
+{
+    struct span name = {a->channel, a->len};
+    struct buf b = {0};
+
+    if (s->refusal_is_old)
+        forget_refusal(s);
+    if (!a->refusal || s->refusal)
+        return;
+    take_room(name, &name);
+    buf_printf(&b, "%.*s: %s", (int)name.len, name.at, a->refusal);
+    s->refusal = b.at;
+}
+
 static void send_asks(struct store *s);
+
+/* All that were sent are answered. What waited for some of them alone has its turn among them, so
+ * that it is told of no other's refusal. */
+static void take_answers(struct store *s)
+{
+    while (s->sent > 0) {
+        if (s->asks->kind == SETTLE) {
+            settle(s);
+            continue;
+        }
+        struct ask *a = pop_ask(s);
+        s->sent--;
+        note_outcome(s, a);
+        ask_free(a);
+    }
+    send_asks(s);
+}
 
 static void on_batch(void *arg, const struct reply *r)
 {
@@ -198,14 +222,25 @@ static void on_batch(void *arg, const struct reply *r)
     if (reply_kind(r) == REPLY_ERROR && s->sent > 1) {
         s->singly = s->sent;
         s->sent = 0;
-    } else if (reply_kind(r) == REPLY_ERROR) {
-        note_refusal(s, s->asks, reply_text(r));
+        send_asks(s);
+        return;
     }
-    if (s->singly > 0 && s->sent > 0)
+    if (reply_kind(r) == REPLY_ERROR)
+        s->asks->refusal = span_text(reply_text(r));
+    if (s->singly > 0)
         s->singly--;
-    for (; s->sent > 0; s->sent--)
-        free(pop_ask(s));
-    send_asks(s);
+    take_answers(s);
+}
+
+/* The next that is for Redis: those who wait for what stands before them keep nobody from going
+ * along with it. */
+static struct ask *next_ask(const struct ask *a)
+{
+    struct ask *next = a->next;
+
+    while (next && next->kind == SETTLE)
+        next = next->next;
+    return next;
 }
 
 static const char *const ask_words[] = {
@@ -224,7 +259,7 @@ static void send_batch(struct store *s)
 
     enum ask_kind kind = s->asks->kind;
     argv[0] = span_of(ask_words[kind]);
-    for (const struct ask *a = s->asks; a && a->kind == kind && count < most; a = a->next)
+    for (struct ask *a = s->asks; a && a->kind == kind && count < most; a = next_ask(a))
         argv[++count] = (struct span){a->channel, a->len};
     s->sent = count;
     redis_subscription(s->redis, on_batch, s, (int)count + 1, argv);
@@ -234,31 +269,25 @@ static void send_batch(struct store *s)
  * all the same. a: gone when r is NULL and `down` was told. */
 static void on_single(void *arg, const struct reply *r)
 {
-    const struct ask *a = arg;
+    struct ask *a = arg;
 
     if (!r)
         return; /* `down` follows, or was told */
-    struct store *s = a->store;
     if (reply_kind(r) == REPLY_ERROR)
-        note_refusal(s, a, reply_text(r));
-    if (--s->unanswered > 0)
-        return;
-    for (; s->sent > 0; s->sent--)
-        free(pop_ask(s));
-    send_asks(s);
+        a->refusal = span_text(reply_text(r));
+    if (--a->store->unanswered == 0)
+        take_answers(a->store);
 }
 
 static void send_singles(struct store *s)
 {
     struct ask *a = s->asks;
 
-    while (a && a->kind != SETTLE && s->sent < SINGLES_MAX) {
+    for (; a && s->sent < SINGLES_MAX; a = next_ask(a))
         s->sent++;
-        a = a->next;
-    }
     s->unanswered = s->sent;
     a = s->asks;
-    for (size_t left = s->sent; left > 0; left--, a = a->next) {
+    for (size_t left = s->sent; left > 0; left--, a = next_ask(a)) {
         struct span argv[] = {span_of(ask_words[a->kind]), {a->channel, a->len}};
         redis_subscription(s->redis, on_single, a, 2, argv);
     }
@@ -271,8 +300,6 @@ static void send_asks(struct store *s)
             settle(s);
             continue;
         }
-        if (s->refusal_is_old)
-            forget_refusal(s);
         if (redis_is_cluster(s->redis))
             send_singles(s);
         else
@@ -403,7 +430,7 @@ static void drop_asks(struct store *s)
         struct ask *a = pop_ask(s);
         if (a->kind == SETTLE)
             a->done(a->arg, STORE_UNAVAILABLE, redis_why(s->redis));
-        free(a);
+        ask_free(a);
     }
 }
 

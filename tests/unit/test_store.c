@@ -399,6 +399,46 @@ static void a_refused_room_is_told_and_harms_no_other(void **state)
     assert_log(t, "a:1 x\n");
 }
 
+static void note_result(void *arg, enum store_result result, const char *why)
+{
+    struct trial *t = arg;
+
+    (void)why;
+    t->settled++;
+    buf_text(&t->log, result == STORE_DONE ? "done " : "refused ");
+}
+
+/* Many who come at once go along in one command, and each is told of its own room. */
+static void who_waits_for_one_room_keeps_no_other_waiting(void **state)
+{
+    struct trial *t = *state;
+    static const char calls[] = "cmdstat_subscribe:calls=2,";
+    char answer[8192] = "";
+
+    open_as(t, "+subscribe +unsubscribe &collab:probe:* &collab:room:a:*");
+    run_until(&t->loop, &t->ups, 1);
+    server_do(&server, "CONFIG RESETSTAT", "+OK");
+    listen_to(t, "a:0");
+    for (int i = 0; i < 100; i++) {
+        char room[16];
+        snprintf(room, sizeof(room), "a:%d", i);
+        listen_to(t, room);
+        store_settle(t->store, on_settled, t);
+    }
+    run_until(&t->loop, &t->settled, 100);
+    assert_true(server_try(&server, "INFO commandstats", answer, sizeof(answer)));
+    assert_non_null(memmem(answer, sizeof(answer), calls, strlen(calls)));
+
+    static const char *const rooms[] = {"a:1", "b:1", "a:2"};
+    listen_to(t, "a:0");
+    for (int i = 0; i < 3; i++) {
+        listen_to(t, rooms[i]);
+        store_settle(t->store, note_result, t);
+    }
+    run_until(&t->loop, &t->settled, 103);
+    assert_log(t, "done refused done ");
+}
+
 static void a_pattern_is_listened_to(void **state)
 {
     struct trial *t = *state;
@@ -837,6 +877,7 @@ int main(void)
         TRIAL(settling_with_nothing_to_settle_is_done_at_once),
         TRIAL(what_is_confirmed_is_heard),
         TRIAL(a_refused_room_is_told_and_harms_no_other),
+        TRIAL(who_waits_for_one_room_keeps_no_other_waiting),
         TRIAL(a_pattern_is_listened_to),
         TRIAL(a_copy_comes_once_however_it_is_listened_to),
         TRIAL(a_refused_pattern_is_told),
