@@ -121,6 +121,55 @@ are_served_again()
     hear ann '{"type":"x","room":"a:1","time":"NOW","data":null}'
 }
 
+# Redis stands still, and a client that has come is served, but not told yet that it is in: its room
+# is not listened to.
+is_not_told() # NAME
+{
+    hear "$1" 'open collab.v1'
+    say "$1" '{"type":"ping","ref":1}'
+    hear "$1" '{"type":"pong","ref":1}'
+}
+
+@test "who is told to be in gets what is published in the rooms joined by itself" {
+    local line
+    start_redis
+    echo '{"rooms":{"*":{},"self:{id}":{"join":"self","auto":true},"all:0":{"join":"any","auto":true}},
+        "events":{"*":{"class":"live"}}}' >"$BATS_TEST_TMPDIR/catalog.json"
+    start_collabd --node n1 --catalog "$BATS_TEST_TMPDIR/catalog.json" --probe-interval 30s
+    enter ann
+    kill -STOP "$(pid_of redis)"
+    connect ann2 "$(token '{"sub":"ann"}')" # in rooms that are listened to
+    hear ann2 'open collab.v1' "$(welcome ann)"
+    connect bob "$(token '{"sub":"bob"}')"
+    is_not_told bob
+    tell eve connect "ws://$GATEWAY/socket.io/?EIO=4&transport=websocket"
+    next_line eve && next_line eve && [[ $line = '0{'* ]]
+    say eve '40{"token":"'"$(token '{"sub":"eve"}')"'"}'
+    say eve '42["ping"]'
+    hear eve '42["pong",null]'
+    kill -CONT "$(pid_of redis)"
+    hear bob "$(welcome bob)"
+    next_line eve && [[ $line = '40{"sid":'* ]]
+    next_line eve && [[ $line = '42["connection.ack",'* ]]
+    collab-emit -r self:bob -t x
+    collab-emit -r self:eve -t x
+    hear bob '{"type":"x","room":"self:bob","time":"NOW","data":null}'
+    next_line eve && [[ $line = '42["x",null,'* ]]
+}
+
+@test "Redis frozen: who comes meanwhile is served when that is noticed" {
+    start_redis
+    echo '{"rooms":{"self:{id}":{"join":"self","auto":true}},"events":{"*":{"class":"live"}}}' \
+        >"$BATS_TEST_TMPDIR/catalog.json"
+    start_collabd --node n1 --catalog "$BATS_TEST_TMPDIR/catalog.json" --probe-interval 200ms
+    kill -STOP "$(pid_of redis)"
+    enter ann
+    kill -CONT "$(pid_of redis)"
+    wait_until health_is "$READY"
+    collab-emit -r self:ann -t x
+    hear ann '{"type":"x","room":"self:ann","time":"NOW","data":null}'
+}
+
 @test "publishing when Redis freezes is not answered with a lie" {
     start_redis
     start_collabd --node n1 --probe-interval 200ms

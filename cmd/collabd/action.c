@@ -1,6 +1,7 @@
 #include "action.h"
 #include "auth.h"
 #include "away.h"
+#include "bus.h"
 #include "join.h"
 #include "log.h"
 #include "mem.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { LOG_KIND_UNKNOWN = 3 };
+enum { LOG_KIND_UNKNOWN = 3, LOG_KIND_UNHEARD = 8 };
 
 /* --- coming, going, ping ------------------------------------------------------------------- */
 
@@ -35,11 +36,15 @@ static struct json *greeting(const struct session *s)
     return data;
 }
 
-/* Once the session is in the rooms that it is to be in from the start. */
-static void greet(void *arg)
+/* What is published from now on reaches the client; or does so when Redis is back, as it is when it
+ * was lost later. */
+static void greet(void *arg, enum store_result result, const char *why)
 {
     struct waiting *w = arg;
     struct session *s = session_ref(w->session);
+    if (result == STORE_REFUSED)
+        log_limited(LOG_KIND_UNHEARD, LOG_ERROR, "a room cannot be listened to: %s", why);
+    session_welcome(s);
     presence_begin(s);
     w->data = greeting(s);
     reply_done_as(w, session_notices(s)->ack);
@@ -47,10 +52,17 @@ static void greet(void *arg)
     session_unref(s);
 }
 
+/* The session is in the rooms that it is to be in from the start; Redis may not know it yet. */
+static void placed(void *arg)
+{
+    const struct waiting *w = arg;
+    bus_settle(w->session->gateway->bus, greet, arg);
+}
+
 void action_welcome(struct session *s, const struct request *r)
 {
     people_enter(s);
-    join_own_rooms(s, greet, reply_wait(s, r, NULL));
+    join_own_rooms(s, placed, reply_wait(s, r, NULL));
 }
 
 void action_goodbye(struct session *s)

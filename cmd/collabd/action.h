@@ -13,7 +13,8 @@ void action_do(struct session *s, struct span name, struct request *r);
  * it, and closes it if it has no user yet. What its client asks meanwhile waits. */
 void action_enter(struct session *s, struct span token, const struct request *r);
 
-/* Greets a session that has just been identified. */
+/* Greets a session that has just been identified, when it is in the rooms that it joins by itself
+ * and what is published there reaches it. */
 void action_welcome(struct session *s, const struct request *r);
 
 /* The client has gone: it leaves every room. */

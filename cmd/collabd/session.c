@@ -153,6 +153,15 @@ void session_put(struct session *s, struct frame *frame)
     session_close(s, CLOSE_SLOW);
 }
 
+void session_welcome(struct session *s)
+{
+    if (s->welcomed)
+        return;
+    s->welcomed = true;
+    if (s->codec->welcome)
+        session_put(s, s->codec->welcome(s->codec, s));
+}
+
 void session_ping(struct session *s)
 {
     if (!s->codec->ping) {

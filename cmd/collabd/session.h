@@ -45,6 +45,8 @@ struct codec {
     /* Appends an event that is part of a reply; NULL: as it stands */
     void (*embed)(const struct codec *k, const struct catalog *c, struct span text,
                   struct buf *out);
+    /* What tells a client that it is in, before the notice of it; NULL: nothing does */
+    struct frame *(*welcome)(const struct codec *k, const struct session *s);
     struct frame *(*ping)(void); /* NULL: the link has a heartbeat of its own */
     struct frame *(*close)(const struct codec *k, enum close_code code);
 };
@@ -82,6 +84,7 @@ struct session {
     int64_t heard_ms;  /* steady: the last sign of life */
     uint32_t refs;
     bool unplaced;           /* join.c's: its user's rooms could not all be asked for */
+    bool welcomed;           /* its client was told, in its protocol's words, that it is in */
     bool present;            /* presence.c's: it counts the session */
     struct views *views;     /* presence.c's: the rooms it looks at, or NULL */
     struct signals *signals; /* signals.c's, or NULL */
@@ -111,6 +114,9 @@ void session_identify(struct session *s, struct identity *who);
 
 /* Something came from the client. */
 void session_heard(struct session *s);
+
+/* Tells the client that it is in, if its protocol has a word for that; once. */
+void session_welcome(struct session *s);
 
 /* Pings the client, by its link's heartbeat if that has one: link->pings is the number of this one.
  */

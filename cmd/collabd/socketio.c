@@ -241,6 +241,22 @@ static struct frame *emit_frame(const struct codec *k, struct span args, struct 
     return frame;
 }
 
+/* The answer to CONNECT. */
+static struct frame *welcome_frame(const struct codec *k, const struct session *s)
+{
+    const char *pid = recover_pid(s);
+    struct buf text = {0};
+    add_head(k, SIO_CONNECT, 0, none, &text);
+    buf_printf(&text, "{\"sid\":\"%s\"", s->id);
+    if (pid)
+        buf_printf(&text, ",\"pid\":\"%s\"", pid);
+    buf_char(&text, '}');
+    struct span part = buf_span(&text);
+    struct frame *frame = frame_text(&part, 1);
+    buf_fini(&text);
+    return frame;
+}
+
 /* The members of an object, in place of its braces. */
 static void add_members(struct buf *out, const struct json *object)
 {
@@ -333,6 +349,7 @@ static const struct codec codec = {
     .emit = emit_frame,
     .reply = reply_frame,
     .error = error_frame,
+    .welcome = welcome_frame,
     .close = close_frame,
 };
 
@@ -421,23 +438,8 @@ static void put_connect_error(struct client *c, struct span name, const char *me
     buf_fini(&text);
 }
 
-static void welcome(struct member *m, struct span auth)
-{
-    const struct codec *k = m->session->codec;
-    const char *pid = recover_pid(m->session);
-    struct buf text = {0};
-    add_head(k, SIO_CONNECT, 0, none, &text);
-    buf_printf(&text, "{\"sid\":\"%s\"", m->session->id);
-    if (pid)
-        buf_printf(&text, ",\"pid\":\"%s\"", pid);
-    buf_char(&text, '}');
-    struct span part = buf_span(&text);
-    put(m->client, frame_text(&part, 1));
-    buf_fini(&text);
-    m->client->all->app->joined(m->session, auth);
-}
-
-/* What it missed has been put already: a client library keeps that until it is welcome. */
+/* What it missed has been put already: a client library keeps that until it is welcome, as it does
+ * with what comes while the rooms are joined that it is in from the start. */
 static void restored(void *arg, bool good, struct span pid, struct span offset)
 {
     struct member *m = arg;
@@ -448,7 +450,7 @@ static void restored(void *arg, bool good, struct span pid, struct span offset)
     } else {
         struct span nsp = m->session->codec->nsp;
         recover_begin(m->session, nsp, good ? pid : none, good ? offset : none);
-        welcome(m, span_of(auth));
+        m->client->all->app->joined(m->session, span_of(auth));
     }
     free(auth);
 }
@@ -469,7 +471,7 @@ static void join(struct client *c, const struct namespace *nsp, struct identity 
     m->auth = NULL;
     if (recover_is_on(gateway_of(c)))
         recover_begin(m->session, nsp->codec.nsp, none, none);
-    welcome(m, auth);
+    c->all->app->joined(m->session, auth);
 }
 
 static void put_too_often(struct client *c, struct span name, int64_t wait_ms)

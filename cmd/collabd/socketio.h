@@ -21,7 +21,8 @@ struct socketio_app {
      * with, an object or empty. As auth_admit() does; one who may not is told why. */
     void (*admit)(struct gateway *g, struct account *address, const char *token, struct span auth,
                   auth_done *done, void *arg);
-    /* It has joined; it has left. */
+    /* It may join, and hears that it has by session_welcome(), which is the application's to call;
+     * it has left. */
     void (*joined)(struct session *s, struct span auth);
     void (*left)(struct session *s);
     /* An event from it. args: a JSON array, with the event's name first; bytes in it as sio.h has

@@ -86,6 +86,7 @@ static void say(struct session *s, const char *name, struct span args)
 static void joined(struct session *s, struct span auth)
 {
     struct buf args = {0};
+    session_welcome(s);
     buf_printf(&args, "[0,%.*s]", auth.len ? (int)auth.len : 2, auth.len ? auth.at : "{}");
     say(s, "auth", buf_span(&args));
     buf_fini(&args);
