@@ -60,11 +60,11 @@ struct owner {
 
 /* A line of the answer: a room, a user in it, a connection, or a room in which events wait. */
 struct item {
-    char *name;   /* room, user or connection */
-    char *device; /* for which events wait */
-    char *status; /* of a user or a connection; NULL: not known */
-    char *node, *since;
-    int64_t count; /* users, connections, or events */
+    char *name;                  /* room, user or connection */
+    char *device;                /* for which events wait */
+    char *status, *since, *node; /* of a connection */
+    enum store_status best;      /* of all connections of a user in a room */
+    int64_t count;               /* users, connections, or events */
 };
 
 static struct {
@@ -91,7 +91,7 @@ static struct item *add_item(struct span name)
         who.items = mem_resize(who.items, who.item_cap * sizeof(*who.items));
     }
     struct item *x = &who.items[who.item_count++];
-    *x = (struct item){.name = span_text(name)};
+    *x = (struct item){.name = span_text(name), .best = STORE_IS_OFFLINE};
     return x;
 }
 
@@ -141,7 +141,7 @@ static void write_text(const struct item *x, struct buf *line)
     case ONE_ROOM:
         add_user(line, x->name);
         buf_printf(line, "%*s %-8s %4" PRId64, line->len < 32 ? (int)(32 - line->len) : 0, "",
-                   x->status ? x->status : "-", x->count);
+                   store_status_word(x->best), x->count);
         break;
     case WAITING:
         buf_printf(line, "%-16s %-40s %8" PRId64, x->device, x->name, x->count);
@@ -160,7 +160,7 @@ static void write_json(const struct item *x, struct buf *line)
         break;
     case ONE_ROOM:
         buf_printf(line, "{\"user\":\"%s\",\"status\":\"%s\",\"connections\":%" PRId64 "}", x->name,
-                   x->status ? x->status : "offline", x->count);
+                   store_status_word(x->best), x->count);
         break;
     case WAITING:
         buf_printf(line, "{\"user\":\"%s\",\"device\":\"%s\",\"room\":\"%s\",", who.encoded,
@@ -259,23 +259,20 @@ static void take_connection(void *arg, struct span owner, struct span connection
     x->count = 1;
 }
 
-/* One of a user in the room that is asked about; the best status of all counts. */
+/* One of a user in the room that is asked about. */
 static void count_connection(void *arg, struct span owner, struct span connection,
                              struct span status, struct span since)
 {
     struct item *x = &who.items[(size_t)(uintptr_t)arg];
+    enum store_status one;
 
     (void)connection;
     (void)since;
     if (!node_of(owner))
         return;
     x->count++;
-    bool better = !x->status || span_is(status, "online") ||
-                  (span_is(status, "away") && strcmp(x->status, "offline") == 0);
-    if (!better)
-        return;
-    free(x->status);
-    x->status = span_text(status);
+    if (store_status_parse(status, &one) && one < x->best)
+        x->best = one;
 }
 
 static void take_user(void *arg, struct span user, struct span owners)

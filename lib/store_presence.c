@@ -391,6 +391,17 @@ const char *store_status_word(enum store_status status)
     return words[status];
 }
 
+bool store_status_parse(struct span word, enum store_status *out)
+{
+    for (enum store_status i = STORE_IS_ONLINE; i <= STORE_IS_OFFLINE; i++) {
+        if (!span_is(word, store_status_word(i)))
+            continue;
+        *out = i;
+        return true;
+    }
+    return false;
+}
+
 static void connection_field(struct buf *b, struct span owner, struct span connection)
 {
     buf_clear(b);

@@ -95,10 +95,11 @@ void store_who(struct store *s, enum store_place place, struct span room, int64_
 
 /* --- users --------------------------------------------------------------------------------- */
 
-/* What a user becomes, in all connections taken together. */
+/* What a user becomes, in all connections taken together; the first that one of them is. */
 enum store_status { STORE_IS_ONLINE, STORE_IS_AWAY, STORE_IS_OFFLINE };
 enum { STORE_STATUSES = 3 };
 const char *store_status_word(enum store_status status);
+bool store_status_parse(struct span word, enum store_status *out);
 
 /* A connection of a user begins, has another status, or is gone (status empty). The events tell
  * what the user becomes by that; those of a status that can't come of it may be left out. There is

@@ -117,6 +117,8 @@ post() # EVENT
     hears bob '"ref":5'
 
     # Who is there, how they are, and what the members are.
+    tell bob '{"type":"who","data":{"rooms":["project:p1"]},"ref":6}'
+    hears bob '"status":{"ann":"'
     as who collab-who >who.out
     grep -q project:p1 who.out
     as who collab-who --user ann >who.out

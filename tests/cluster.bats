@@ -99,6 +99,14 @@ has_lines() # NAME COUNT
         hears $NAME '"type":"subscribed"'
     done
     wait_until who_is ann bob
+    tell bob '{"type":"presence:update","data":{"status":"away"}}'
+    wait_until eval 'collab-who project:p1 | grep -q away'
+    tell ann '{"type":"who","data":{"rooms":["project:p1","task:t1"]}}'
+    hears ann '"type":"who"'
+    run -0 jq -c 'select(.type == "who") | .data.rooms[] | [.room, .users, .status.ann, .status.bob]' \
+        "$(here)/ann.out"
+    [ "${lines[0]}" = '["project:p1",["ann","bob"],"online","away"]' ]
+    [ "${lines[1]}" = '["task:t1",["ann","bob"],"online","away"]' ]
     run collab-stats
     [[ "$output" == *one*two* ]]
     collab-member add project:p9 ann

@@ -2,6 +2,8 @@
 #
 #     .It Fl C , -count Ar N        .It Fl -format Ar text | json
 
+bats_require_minimum_version 1.5.0
+
 setup()
 {
     BUILD=${BUILD:-$(realpath "$BATS_TEST_DIRNAME/../build")}

@@ -225,7 +225,7 @@ no_owner_but() # COUNT
     tell ann '{"type":"presence:viewing","data":{"taskId":"t2"}}'
     hears bob '"users":["bob"]'
     tell bob '{"type":"room:who","data":["task:t1"],"ref":1}'
-    hears bob '{"rooms":[{"room":"task:t1","users":["ann","bob"],"count":2,"viewing":["bob"]}]},"ref":1'
+    hears bob '{"rooms":[{"room":"task:t1","users":["ann","bob"],"status":{"ann":"online","bob":"online"},"count":2,"viewing":["bob"]}]},"ref":1'
     tell bob '{"type":"presence:viewing","data":{}}'
     hears ann '"taskId":"t1","room":"task:t1","users":[]'
 }
@@ -243,13 +243,37 @@ no_owner_but() # COUNT
     hears eve '"code":"bad_room"'
 }
 
-@test "who is in a room, and how many" {
+@test "who is in a room, how they are, and how many" {
     start_user ann a
     start_user bob b
     join ann project:p1
     join bob project:p1
     tell ann '{"type":"room:who","data":["project:p1","project:p2"],"ref":1}'
-    hears ann '"type":"who","data":{"rooms":[{"room":"project:p1","users":["ann","bob"],"count":2},{"room":"project:p2","users":[],"count":0}]},"ref":1'
+    hears ann '"type":"who","data":{"rooms":[{"room":"project:p1","users":["ann","bob"],"status":{"ann":"online","bob":"online"},"count":2},{"room":"project:p2","users":[],"count":0}]},"ref":1'
+}
+
+# By all connections of a user, to whichever node, and for whoever comes later.
+@test "a late-comer is told who is away, and who would not be seen" {
+    start_user ann a
+    start_user bob b
+    start_user bob2 a bob
+    start_user eve a 'e\"vé'
+    join ann project:p1
+    join bob project:p1
+    hears ann '"room:in","room":"project:p1","user":"bob"'
+    join bob2 project:p1
+    join eve project:p1
+    hears ann '"room:in","room":"project:p1","user":"e\"vé"'
+    tell bob '{"type":"presence:update","data":{"status":"away"}}'
+    tell eve '{"type":"presence:update","data":{"status":"offline"}}'
+    hears ann '"presence:user_offline"'
+    start_user cleo b
+    tell cleo '{"type":"room:who","data":["project:p1"],"ref":1}'
+    hears cleo '"status":{"ann":"online","bob":"online","e\"vé":"offline"},"count":3}'
+    tell bob2 '{"type":"presence:update","data":{"status":"away"}}'
+    hears ann '"status":"away"'
+    tell cleo '{"type":"room:who","data":["project:p1"],"ref":2}'
+    hears cleo '"status":{"ann":"online","bob":"away","e\"vé":"offline"},"count":3}'
 }
 
 @test "in a crowd only the number is told, and not more often than it may be" {

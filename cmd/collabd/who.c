@@ -14,18 +14,15 @@
 void who_status(struct session *s, const struct request *r)
 {
     struct span word;
-    if (catalog_take(r->message, CATALOG_STATUS, r->data, &word) &&
-        json_type(word) == JSON_STRING) {
-        for (enum store_status i = STORE_IS_ONLINE; i <= STORE_IS_OFFLINE; i++) {
-            if (!span_is(json_inside(word), store_status_word(i)))
-                continue;
-            presence_status(s, i);
-            session_reply(s, r, r->message->reply, NULL);
-            return;
-        }
+    enum store_status status;
+    if (!catalog_take(r->message, CATALOG_STATUS, r->data, &word) ||
+        json_type(word) != JSON_STRING || !store_status_parse(json_inside(word), &status)) {
+        session_refuse(s, r, ERROR_BAD_MESSAGE, "data: the status must be online, away or offline",
+                       NULL);
+        return;
     }
-    session_refuse(s, r, ERROR_BAD_MESSAGE, "data: the status must be online, away or offline",
-                   NULL);
+    presence_status(s, status);
+    session_reply(s, r, r->message->reply, NULL);
 }
 
 /* --- rooms that are asked about ------------------------------------------------------------ */
@@ -144,7 +141,16 @@ struct answer {
     struct inquiry *inquiry;
     enum store_place place;
     struct json *room;
-    struct json *users; /* NULL: none so far */
+    struct json *users;    /* NULL: none so far */
+    struct json *statuses; /* likewise, and of those who look */
+};
+
+/* A user of the answer, while their connections are asked for. */
+struct standing {
+    struct inquiry *inquiry;
+    struct json *statuses;
+    enum store_status best;
+    char user[];
 };
 
 static const char *name_of_users(const struct answer *a)
@@ -153,22 +159,6 @@ static const char *name_of_users(const struct answer *a)
     if (a->place == STORE_VIEWING)
         return fields->viewing ? fields->viewing : "viewing";
     return fields->users ? fields->users : "users";
-}
-
-static void take_user(void *arg, struct span user, struct span owners)
-{
-    struct answer *a = arg;
-    struct buf quoted = {0}, text = {0};
-    (void)owners;
-    buf_char(&quoted, '"');
-    buf_join(&quoted, user);
-    buf_char(&quoted, '"');
-    json_decode(buf_span(&quoted), &text);
-    if (!a->users)
-        a->users = json_add_array(a->room, name_of_users(a));
-    json_push_span(a->users, buf_span(&text));
-    buf_fini(&quoted);
-    buf_fini(&text);
 }
 
 static void inquiry_done(struct inquiry *q)
@@ -183,15 +173,76 @@ static void inquiry_done(struct inquiry *q)
     inquiry_free(q);
 }
 
+static void inquiry_note(struct inquiry *q, enum store_result result, const char *why)
+{
+    if (result == STORE_DONE)
+        return;
+    q->worst = NOT_KNOWN;
+    snprintf(q->why, sizeof(q->why), "%s", why);
+}
+
+static void take_status(void *arg, struct span owner, struct span connection, struct span status,
+                        struct span since)
+{
+    struct standing *u = arg;
+    enum store_status one;
+    (void)owner;
+    (void)connection;
+    (void)since;
+    if (store_status_parse(status, &one) && one < u->best)
+        u->best = one;
+}
+
+static void stands(void *arg, enum store_result result, const char *why)
+{
+    struct standing *u = arg;
+    struct inquiry *q = u->inquiry;
+    inquiry_note(q, result, why);
+    json_add_text(u->statuses, u->user, store_status_word(u->best));
+    free(u);
+    inquiry_done(q);
+}
+
+/* encoded: the user as in JSON; name: the same, as it is. */
+static void ask_status(struct answer *a, struct span encoded, struct span name)
+{
+    struct inquiry *q = a->inquiry;
+    const char *field = q->reply->catalog->fields.status;
+    struct standing *u = mem_zero(sizeof(*u) + name.len + 1);
+    if (!a->statuses)
+        a->statuses = json_add_object(a->room, field ? field : "status");
+    u->inquiry = q;
+    u->statuses = a->statuses;
+    u->best = STORE_IS_OFFLINE;
+    memcpy(u->user, name.at, name.len);
+    q->outstanding++;
+    store_connections(bus_store(q->reply->session->gateway->bus), encoded, take_status, stands, u);
+}
+
+static void take_user(void *arg, struct span user, struct span owners)
+{
+    struct answer *a = arg;
+    struct buf quoted = {0}, text = {0};
+    (void)owners;
+    buf_char(&quoted, '"');
+    buf_join(&quoted, user);
+    buf_char(&quoted, '"');
+    json_decode(buf_span(&quoted), &text);
+    if (!a->users)
+        a->users = json_add_array(a->room, name_of_users(a));
+    json_push_span(a->users, buf_span(&text));
+    if (a->place == STORE_IN_ROOM)
+        ask_status(a, user, buf_span(&text));
+    buf_fini(&quoted);
+    buf_fini(&text);
+}
+
 static void answered(void *arg, enum store_result result, int64_t count, const char *why)
 {
     struct answer *a = arg;
     struct inquiry *q = a->inquiry;
     const char *name = q->reply->catalog->fields.count;
-    if (result != STORE_DONE) {
-        q->worst = NOT_KNOWN;
-        snprintf(q->why, sizeof(q->why), "%s", why);
-    }
+    inquiry_note(q, result, why);
     if (a->place == STORE_IN_ROOM)
         json_add_number(a->room, name ? name : "count", (double)count);
     free(a);
@@ -202,7 +253,7 @@ static void ask_room(struct inquiry *q, int index, struct json *room, enum store
 {
     struct store *store = bus_store(q->reply->session->gateway->bus);
     struct answer *a = mem_alloc(sizeof(*a));
-    *a = (struct answer){q, place, room, NULL};
+    *a = (struct answer){.inquiry = q, .place = place, .room = room};
     if (place == STORE_IN_ROOM)
         a->users = json_add_array(room, name_of_users(a));
     store_who(store, place, room_of(q, index), STORE_WHO_MAX, take_user, answered, a);

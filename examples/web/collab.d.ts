@@ -106,6 +106,17 @@ export interface PresenceNames {
   status?: string;
 }
 
+// By the names of a catalog that gives no others.
+export interface Who {
+  rooms: {
+    room: string;
+    users: string[];
+    status?: { [user: string]: "online" | "away" | "offline" };
+    count: number;
+    viewing?: string[];
+  }[];
+}
+
 export interface Presence {
   readonly users: ReadonlyMap<string, string>;
   end(): void;
@@ -125,7 +136,7 @@ export class Room<Events = AnyEvents> {
     options?: PublishOptions,
   ): Promise<Published>;
   signal<T extends TypeOf<Events>>(type: T, data?: Data<Events, T>): Promise<void>;
-  who(): Promise<any>;
+  who<Answer = Who>(): Promise<Answer>;
   typing(data: object | ((isTyping: boolean) => unknown), options?: TypingOptions): Typing;
   cursor(type?: string, options?: { every?: number }): (data: unknown) => void;
   others<D = unknown>(

@@ -249,8 +249,8 @@ export class Room {
   }
 
   // Who is in the room, by the gateway: a map of users, each "online" or "away", that is read at any
-  // time, and a listener that is told of each change. Of who was away before, it is told with the next
-  // change. names: the events and fields that the catalog has for it.
+  // time, and a listener that is told of each change. names: the events and fields that the catalog
+  // has for it.
   presence(listener = () => {}, names = {}) {
     const { online, offline, join, leave, user, status } = { ...PRESENCE, ...names };
     const users = new Map();
@@ -267,11 +267,13 @@ export class Room {
     const ask = () => {
       told.clear();
       this.who().then(
-        ({ rooms = [] }) => {
-          const now = (rooms[0]?.users ?? []).filter((one) => !told.has(one));
-          for (const one of users.keys())
-            if (!now.includes(one) && !told.has(one)) users.delete(one);
-          for (const one of now) if (!users.has(one)) users.set(one, "online");
+        ({ rooms: [room = {}] = [] }) => {
+          const now = new Map(Object.entries(room[status] ?? {}));
+          for (const one of new Set([...users.keys(), ...now.keys()])) {
+            if (told.has(one)) continue;
+            if ((now.get(one) ?? "offline") === "offline") users.delete(one);
+            else users.set(one, now.get(one));
+          }
           listener(users);
         },
         () => {}, // a gateway that does not know: the events will tell

@@ -255,6 +255,11 @@ test("who comes later sees who looks at what, and who is away", async () => {
   await people.getByText("bob, away, looking at Fence").waitFor();
   await bob.keyboard.press("Escape");
   await people.getByText("bob, away", { exact: true }).waitFor();
+
+  const cleo = await person("cleo", nodes[1]);
+  const seen = cleo.getByRole("list", { name: "Who is here" });
+  await seen.getByText("bob, away", { exact: true }).waitFor();
+  await seen.getByText("ann", { exact: true }).waitFor();
 });
 
 test("who comes later sees the board as it is", async () => {

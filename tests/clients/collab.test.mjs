@@ -391,6 +391,28 @@ test("a client's own signals are not among those of others", async () => {
   assert.equal(others.latest.size, 0);
 });
 
+test("who was away, or would not be seen, is so from the first on", async () => {
+  const g = await gateway();
+  const all = ["ann", "bob", "eve"].map((user) => client(g, { token: token(user) }));
+  const [room, ...others] = all.map((one) => one.room("project:p7"));
+  const [ann, bob, eve] = all;
+  bob.connect();
+  eve.connect();
+  await Promise.all(others.map((one) => one.join()));
+  await Promise.all([bob.setPresence("away"), eve.setPresence("offline")]);
+  ann.connect();
+  await room.join();
+  const status = async () => (await room.who()).rooms[0].status;
+  await until(async () => (await status()).eve === "offline", "eve to be hidden");
+  await until(async () => (await status()).bob === "away", "bob to be away");
+  assert.deepEqual(await status(), { ann: "online", bob: "away", eve: "offline" });
+  const seen = [];
+  const { users } = room.presence((now) => seen.push(Object.fromEntries(now)));
+  await until(() => users.has("bob"), "an answer");
+  assert.deepEqual(seen.at(-1), { ann: "online", bob: "away" });
+  assert.ok(seen.every((now) => now.bob !== "online" && !now.eve));
+});
+
 test("who comes while it is asked who is there stays", async () => {
   const g = await gateway();
   const [ann, bob] = [client(g), client(g, { token: token("bob") })];

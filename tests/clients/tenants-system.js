@@ -135,7 +135,10 @@ run({
     await ann.hears("user:status", { userId: BOB, status: "online" });
     await ann.hears("room:users", { room: room(CHANNEL), count: 2 });
     const reply = await ann.does("room:who", CHANNEL);
-    assert.deepStrictEqual(reply.rooms, [{ room: room(CHANNEL), users: [ANN, BOB], count: 2 }]);
+    const status = { [ANN]: "online", [BOB]: "online" };
+    assert.deepStrictEqual(reply.rooms, [
+      { room: room(CHANNEL), users: [ANN, BOB], status, count: 2 },
+    ]);
     await bob.does("status:update", { status: "away" });
     await ann.hears("user:status", { userId: BOB, status: "away" });
     bob.leaves();
