@@ -36,12 +36,12 @@ static const struct column {
     const char *title;
     const char *path;
 } columns[] = {
-    {"CLIENTS", "metrics.connections"},   {"ROOMS", "metrics.rooms"},
-    {"JOINS", "metrics.joins"},           {"EVENTS/S", "rates.events_in"},
-    {"DELIVERIES/S", "rates.deliveries"}, {"MESSAGES/S", "rates.messages_in"},
+    {"CLIENTS", "metrics.connections"},  {"ROOMS", "metrics.rooms"},
+    {"JOINS", "metrics.joins"},          {"EVENTS/S", "rates.events_in"},
+    {"DELIV/S", "rates.deliveries"},     {"MESSAGES/S", "rates.messages_in"},
     {"WAITING", "metrics.outbox_bytes"},
 };
-enum { COLUMN_COUNT = sizeof(columns) / sizeof(*columns), COLUMN_WIDTH = 13 };
+enum { COLUMN_COUNT = sizeof(columns) / sizeof(*columns) };
 
 static const char *const rate_names[] = {"events_in", "events_out", "deliveries", "messages_in",
                                          "sent_bytes"};
@@ -170,22 +170,19 @@ static int compare_nodes(const void *a, const void *b)
 
 /* --- Text --- */
 
-struct screen {
-    int rows, columns; /* 0: no limit */
+/* The table: what the screen holds, 0 for no limit, and the columns, each as wide as what has stood
+   in it. */
+struct layout {
+    int screen_rows, screen_columns;
+    int name, state, numbers[COLUMN_COUNT];
 };
 
-static struct screen screen_size(void)
-{
-    struct winsize size;
-    if (!stats.is_live || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
-        return (struct screen){0};
-    return (struct screen){size.ws_row, size.ws_col};
-}
+enum { NUMBER_CHARS = 24 };
 
 /* Ends a line, cut to the screen. */
-static void end_line(struct buf *line, const struct screen *screen, const char *colour)
+static void end_line(struct buf *line, const struct layout *layout, const char *colour)
 {
-    size_t most = (size_t)screen->columns;
+    size_t most = (size_t)layout->screen_columns;
     struct span text = {line->at, most > 0 && line->len > most ? most : line->len};
     while (text.len < line->len && text.len > 0 && (line->at[text.len] & 0xc0) == 0x80)
         text.len--; /* no character is cut in two */
@@ -197,57 +194,104 @@ static void end_line(struct buf *line, const struct screen *screen, const char *
     buf_clear(line);
 }
 
-static void add_number(struct buf *line, double number)
+/* Returns what belongs into a column, in as few characters as it takes. */
+static const char *number_text(double number, char text[static NUMBER_CHARS])
 {
     if (number >= 1e9)
-        buf_printf(line, " %*.1fG", COLUMN_WIDTH - 2, number / 1e9);
+        snprintf(text, NUMBER_CHARS, "%.1fG", number / 1e9);
     else if (number >= 1e6)
-        buf_printf(line, " %*.1fM", COLUMN_WIDTH - 2, number / 1e6);
+        snprintf(text, NUMBER_CHARS, "%.1fM", number / 1e6);
     else
-        buf_printf(line, " %*.0f", COLUMN_WIDTH - 1, number);
+        snprintf(text, NUMBER_CHARS, "%.0f", number);
+    return text;
 }
 
-static void add_numbers(struct buf *line, const double *values)
+/* Columns that the screen has no room for are left out. */
+static void add_column(struct buf *line, const struct layout *layout, int column, const char *text)
 {
+    size_t end = line->len + 1 + (size_t)layout->numbers[column];
+    if (layout->screen_columns == 0 || end <= (size_t)layout->screen_columns)
+        buf_printf(line, " %*s", layout->numbers[column], text);
+}
+
+static void add_numbers(struct buf *line, const struct layout *layout, const double *values)
+{
+    char text[NUMBER_CHARS];
     for (int i = 0; i < COLUMN_COUNT; i++)
-        add_number(line, values[i]);
+        add_column(line, layout, i, number_text(values[i], text));
 }
 
 static void add_uptime(struct buf *line, int64_t seconds)
 {
     struct buf text = {0};
-    if (seconds >= 86400)
+    if (seconds >= 100 * 86400)
+        buf_printf(&text, "%" PRId64 "d", seconds / 86400);
+    else if (seconds >= 86400)
         buf_printf(&text, "%" PRId64 "d%02dh", seconds / 86400, (int)(seconds / 3600 % 24));
     else if (seconds >= 3600)
         buf_printf(&text, "%dh%02dm", (int)(seconds / 3600), (int)(seconds / 60 % 60));
     else
         buf_printf(&text, "%dm%02ds", (int)(seconds / 60), (int)(seconds % 60));
-    buf_printf(line, " %8s", text.at);
+    buf_printf(line, " %6s", text.at);
     buf_fini(&text);
 }
 
-static int name_width(void)
+static void widen(int *width, const char *text)
 {
-    size_t width = strlen("TOTAL");
-    for (size_t i = 0; i < stats.node_count; i++)
-        if (strlen(stats.nodes[i].id) > width)
-            width = strlen(stats.nodes[i].id);
-    return (int)width;
+    int len = (int)strlen(text);
+    if (len > *width)
+        *width = len;
 }
 
-static void draw_node(const struct node *n, int width, const struct screen *screen)
+static void widen_numbers(struct layout *layout, const double *values)
+{
+    char text[NUMBER_CHARS];
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        widen(&layout->numbers[i], number_text(values[i], text));
+}
+
+static void sum_columns(double totals[COLUMN_COUNT])
+{
+    for (size_t k = 0; k < stats.node_count; k++)
+        for (int i = 0; i < COLUMN_COUNT; i++)
+            totals[i] += stats.nodes[k].values[i];
+}
+
+/* Columns never get narrower: a table that is redrawn would be hard to read. */
+static void measure(struct layout *layout, const double *totals)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        layout->screen_rows = stats.is_live ? size.ws_row : 0;
+        layout->screen_columns = size.ws_col;
+    }
+    widen(&layout->name, "TOTAL");
+    widen(&layout->state, "STATE");
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        widen(&layout->numbers[i], columns[i].title);
+    widen_numbers(layout, totals);
+    for (size_t k = 0; k < stats.node_count; k++) {
+        char *state = text_at(&stats.nodes[k], "state");
+        widen(&layout->name, stats.nodes[k].id);
+        widen(&layout->state, state);
+        widen_numbers(layout, stats.nodes[k].values);
+        free(state);
+    }
+}
+
+static void draw_node(const struct node *n, const struct layout *layout)
 {
     struct buf line = {0};
     char *state = text_at(n, "state");
-    buf_printf(&line, "%-*s %-9s", width, n->id, state);
+    buf_printf(&line, "%-*s %-*s", layout->name, n->id, layout->state, state);
     add_uptime(&line, (int64_t)number_at(span_of(n->record), "uptime_s"));
-    add_numbers(&line, n->values);
-    end_line(&line, screen, strcmp(state, "ready") == 0 ? NULL : "\033[33m");
+    add_numbers(&line, layout, n->values);
+    end_line(&line, layout, strcmp(state, "ready") == 0 ? NULL : "\033[33m");
     free(state);
     buf_fini(&line);
 }
 
-static void draw_head(int width, const struct screen *screen)
+static void draw_head(const struct layout *layout)
 {
     struct buf line = {0};
     if (stats.is_live) {
@@ -255,53 +299,51 @@ static void draw_head(int width, const struct screen *screen)
         clock_stamp(clock_wall_ms(), now);
         buf_printf(&line, "%zu node%s  %s  %s", stats.node_count, stats.node_count == 1 ? "" : "s",
                    now, stats.address->label);
-        end_line(&line, screen, NULL);
+        end_line(&line, layout, NULL);
         if (*stats.trouble.text)
             buf_printf(&line, "%s; trying again", stats.trouble.text);
-        end_line(&line, screen, "\033[31m");
+        end_line(&line, layout, "\033[31m");
     }
-    buf_printf(&line, "%-*s %-9s %8s", width, "NODE", "STATE", "UPTIME");
+    buf_printf(&line, "%-*s %-*s %6s", layout->name, "NODE", layout->state, "STATE", "UPTIME");
     for (int i = 0; i < COLUMN_COUNT; i++)
-        buf_printf(&line, " %*s", COLUMN_WIDTH - 1, columns[i].title);
-    end_line(&line, screen, "\033[1m");
+        add_column(&line, layout, i, columns[i].title);
+    end_line(&line, layout, "\033[1m");
     buf_fini(&line);
 }
 
-static void draw_total(int width, const struct screen *screen)
+static void draw_total(const struct layout *layout, const double *totals)
 {
     struct buf line = {0};
-    double totals[COLUMN_COUNT] = {0};
-    for (size_t k = 0; k < stats.node_count; k++)
-        for (int i = 0; i < COLUMN_COUNT; i++)
-            totals[i] += stats.nodes[k].values[i];
-    buf_printf(&line, "%-*s %-9s %8s", width, "TOTAL", "", "");
-    add_numbers(&line, totals);
-    end_line(&line, screen, "\033[1m");
+    buf_printf(&line, "%-*s %-*s %6s", layout->name, "TOTAL", layout->state, "", "");
+    add_numbers(&line, layout, totals);
+    end_line(&line, layout, "\033[1m");
     buf_fini(&line);
 }
 
 /* As many nodes as the screen holds beside the other lines; the total is of all. */
-static size_t visible_nodes(const struct screen *screen)
+static size_t visible_nodes(int screen_rows)
 {
     enum { OTHER_LINES = 6 };
-    size_t most = screen->rows > OTHER_LINES ? (size_t)(screen->rows - OTHER_LINES) : 1;
-    return screen->rows == 0 || stats.node_count <= most ? stats.node_count : most;
+    size_t most = screen_rows > OTHER_LINES ? (size_t)(screen_rows - OTHER_LINES) : 1;
+    return screen_rows == 0 || stats.node_count <= most ? stats.node_count : most;
 }
 
 static void draw_text(void)
 {
-    struct screen screen = screen_size();
+    static struct layout layout;
     struct buf line = {0};
-    int width = name_width();
-    size_t visible = visible_nodes(&screen);
-    draw_head(width, &screen);
+    double totals[COLUMN_COUNT] = {0};
+    sum_columns(totals);
+    measure(&layout, totals);
+    size_t visible = visible_nodes(layout.screen_rows);
+    draw_head(&layout);
     for (size_t i = 0; i < visible; i++)
-        draw_node(&stats.nodes[i], width, &screen);
+        draw_node(&stats.nodes[i], &layout);
     if (visible < stats.node_count) {
         buf_printf(&line, "... and %zu more", stats.node_count - visible);
-        end_line(&line, &screen, NULL);
+        end_line(&line, &layout, NULL);
     }
-    draw_total(width, &screen);
+    draw_total(&layout, totals);
     buf_fini(&line);
 }
 

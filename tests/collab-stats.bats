@@ -44,7 +44,7 @@ put_node() # NAME STATE CONNECTIONS DELIVERIES_PER_S [UPTIME_S]
     local words
     read -ra words <<<"${lines[0]}"
     [ "${words[*]}" = \
-        'NODE STATE UPTIME CLIENTS ROOMS JOINS EVENTS/S DELIVERIES/S MESSAGES/S WAITING' ]
+        'NODE STATE UPTIME CLIENTS ROOMS JOINS EVENTS/S DELIV/S MESSAGES/S WAITING' ]
     read -ra words <<<"${lines[1]}"
     [ "${words[*]}" = 'a degraded 1m01s 5 2 3 2 0 4 0' ]
     read -ra words <<<"${lines[2]}"
@@ -155,6 +155,15 @@ put_node() # NAME STATE CONNECTIONS DELIVERIES_PER_S [UPTIME_S]
     put_node a ready 1 1
     run -0 script -qec 'collab-stats -C 1' /dev/null
     [[ $output != *$'\033[H'* ]]
+}
+
+@test "a terminal of 80 columns has all of them, a narrower one the first" {
+    put_node abcdefgh degraded 1 1234 8639999
+    run -0 script -qec 'stty cols 80; collab-stats -C 1' /dev/null
+    [[ ${lines[0]} = *' WAITING'* ]]
+    [ "$(sed $'s/\033\\[[0-9;]*m//g; s/\r//g' <<<"$output" | wc -L)" -le 80 ]
+    run -0 script -qec 'stty cols 60; collab-stats -C 1' /dev/null
+    [[ ${lines[0]} = *' EVENTS/S'* && ${lines[0]} != *DELIV* ]]
 }
 
 @test "Redis that is not there is status 3" {

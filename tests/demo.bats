@@ -82,10 +82,13 @@ replace_program() # NAME
     left_nothing
 }
 
-@test "it fits two screens" {
+@test "on a terminal of 80 columns it ends by itself, and fits two screens" {
     make_history
-    run -0 examples/demo/run
-    [ "${#lines[@]}" -le 48 ]
+    run -0 timeout 60 script -qec 'stty cols 80; examples/demo/run' /dev/null
+    output=$(sed $'s/\033\\[[0-9;]*m//g; s/\r//g' <<<"$output")
+    [[ $output =~ 'TOTAL '\ +1\ +2\ +2\  ]]
+    [ "$(grep -v token= <<<"$output" | wc -L)" -le 80 ]
+    [ "$(grep -c . <<<"$output")" -le 48 ]
 }
 
 @test "without a repository it takes a sample" {
