@@ -384,7 +384,7 @@ limit() # WHAT
 @test "collab-protocol(7): limits" {
     local name value
     settings_in_help >settings
-    sed -nE 's/^\.It .* Ta ([0-9a-z]+) Ta Fl -([a-z-]+).*/\2 \1/p' \
+    sed -nE 's/^\.It Fl -([a-z-]+) Ta ([0-9a-z/]+) Ta .*/\1 \2/p' \
         "$MAN/collab-protocol.7" >limits
     [ -s limits ]
     while read -r name value; do

@@ -52,6 +52,18 @@ options_in_page() # PAGE
     done
 }
 
+# As man(1) renders it, whose tables are wider than mandoc's. Examples are as wide as they are.
+@test "a page's text and tables fit 80 columns" {
+    local page
+    for page in "$MAN"/*.[1-8]; do
+        echo "$page"
+        sed '/^\.Bd -literal/,/^\.Ed/d' "$page" |
+            groff -mandoc -Tutf8 -P-cbou -rLL=78n -ww >"$BATS_TEST_TMPDIR/page" 2>"$BATS_TEST_TMPDIR/said"
+        [ "$(LC_ALL=C.UTF-8 wc -L <"$BATS_TEST_TMPDIR/page")" -le 80 ]
+        run ! grep "can't break line" "$BATS_TEST_TMPDIR/said"
+    done
+}
+
 @test "a program's help fits a screen of 80 by 24, with the prompt" {
     local program
     for program in "$BUILD"/bin/collab*; do
