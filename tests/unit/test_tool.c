@@ -24,7 +24,7 @@ struct settings {
 };
 
 static const struct opt rows[] = {
-    {'C', "count", "N", OPT_INT, offsetof(struct settings, count), NULL, 0, 9, NULL, "How many"},
+    {'C', "count", "N", OPT_INT, offsetof(struct settings, count), .max = 9, .help = "How many"},
 };
 
 static const struct opt_program program = {"collab-test", "[FILE]...", "Tests.", rows, 1};
