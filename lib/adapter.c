@@ -187,6 +187,7 @@ int adapter_request_parse(struct span text, struct adapter_request *r, struct fa
     case ADAPTER_JOIN:
     case ADAPTER_LEAVE:
     case ADAPTER_DISCONNECT:
+        r->closes = span_is(member(text, "close"), "true");
         return take_subject(text, r, f);
     case ADAPTER_FETCH:
         return take_target(member(text, "opts"), &r->to, f);

@@ -53,6 +53,7 @@ struct adapter_request {
     struct adapter_target to;
     struct span names; /* rooms to be joined or left */
     struct span sid;   /* one connection, without quotes, that alone is meant, by old servers */
+    bool closes;       /* who is disconnected: the connection, with all its namespaces */
     struct adapter_event event;
 };
 

@@ -51,6 +51,10 @@ check() # NAME [URL]...
     check plain
 }
 
+@test "who is disconnected leaves the namespace; the connection only where that is wanted" {
+    check parting
+}
+
 @test "an emitter puts clients into rooms and takes them out" {
     check rooms
 }

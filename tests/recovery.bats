@@ -81,6 +81,11 @@ check() # NAME [URL]...
     check left
 }
 
+@test "who is told to go for good begins anew" {
+    start_collabd
+    check dismissed
+}
+
 @test "a private id is of no use without the token, nor with an offset that is none" {
     start_collabd
     timeout 60 node "$CLIENTS/recovery.js" strangers "http://$GATEWAY" \

@@ -66,6 +66,11 @@ struct link *engine_link(struct engine *e)
     return &e->link;
 }
 
+void *engine_user_of(struct link *l)
+{
+    return engine_of(l)->user;
+}
+
 const char *engine_token(const struct engine *e)
 {
     return e->token ? e->token : "";

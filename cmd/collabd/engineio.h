@@ -37,6 +37,9 @@ extern const struct web_site engines_site;
 /* Takes frames of the text and binary messages that eio.h describes, and a close. */
 struct link *engine_link(struct engine *e);
 
+/* What opened() returned for the connection of that link. */
+void *engine_user_of(struct link *l);
+
 /* The token that came with the handshake's request, in its query or its Authorization header; "":
  * none did. */
 const char *engine_token(const struct engine *e);

@@ -220,8 +220,12 @@ static void change_rooms(struct errand *e)
 
 static void disconnect(struct errand *e)
 {
-    for (size_t i = 0; i < e->group.count; i++)
-        session_close(e->group.at[i].session, CLOSE_KICKED);
+    for (size_t i = 0; i < e->group.count; i++) {
+        if (e->request.closes)
+            session_close(e->group.at[i].session, CLOSE_KICKED);
+        else
+            session_part(e->group.at[i].session, CLOSE_KICKED);
+    }
 }
 
 /* Whom it is about. Of one connection that is meant alone, the server that has it says so when it

@@ -213,9 +213,9 @@ static struct frame *error_frame(const struct codec *k, const struct catalog *c,
     return finish(v, r, message);
 }
 
-static struct frame *close_frame(const struct codec *k, enum close_code code)
+static struct frame *close_frame(const struct session *s, enum close_code code)
 {
-    (void)k;
+    (void)s;
     return frame_close(code, close_reason(code));
 }
 

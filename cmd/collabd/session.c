@@ -105,7 +105,15 @@ void session_close(struct session *s, enum close_code code)
         return;
     if (code == CLOSE_SLOW)
         outbox_drop(s->gateway->outboxes, &s->link->outbox);
-    link_close(s->gateway, s->link, s->codec->close(s->codec, code));
+    link_close(s->gateway, s->link, s->codec->close(s, code));
+}
+
+void session_part(struct session *s, enum close_code code)
+{
+    if (!session_is_closing(s) && s->codec->part)
+        s->codec->part(s);
+    else
+        session_close(s, code);
 }
 
 static void take_account(struct session *s, const struct identity *who)

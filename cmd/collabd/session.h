@@ -48,7 +48,10 @@ struct codec {
     /* What tells a client that it is in, before the notice of it; NULL: nothing does */
     struct frame *(*welcome)(const struct codec *k, const struct session *s);
     struct frame *(*ping)(void); /* NULL: the link has a heartbeat of its own */
-    struct frame *(*close)(const struct codec *k, enum close_code code);
+    struct frame *(*close)(const struct session *s, enum close_code code);
+    /* Tells the client that it is out and ends the session, while its connection stays for others;
+     * NULL: it can't have others */
+    void (*part)(struct session *s);
 };
 /* From CODEC_SOCKETIO on, one a namespace. */
 enum { CODEC_PLAIN, CODEC_V1, CODEC_SOCKETIO, CODECS_MAX = 32 };
@@ -139,5 +142,9 @@ void session_embed(const struct session *s, struct span text, struct buf *out);
 /* Tells the client to go, after what is waiting for it; nothing is sent after that. A client that
  * is too slow gets no more of what is waiting. */
 void session_close(struct session *s, enum close_code code);
+
+/* Tells the client that it is out for good, and ends the session but not its connection; closes it
+ * where a connection has one session. Who goes on with the session has a reference. */
+void session_part(struct session *s, enum close_code code);
 
 #endif

@@ -324,24 +324,38 @@ static bool is_final(enum close_code code)
     return code == CLOSE_NORMAL || code == CLOSE_POLICY || (int)code >= 4500;
 }
 
-/* As servers of this protocol close: without a code, but for what the WebSocket's rules name. */
-static struct frame *close_frame(const struct codec *k, enum close_code code)
+static void add_disconnect(const struct codec *k, struct buf *frames)
 {
-    struct buf head = {0}, out = {0};
+    struct buf head = {0};
+    add_head(k, SIO_DISCONNECT, 0, none, &head);
+    frame_add_text(frames, buf_span(&head));
+    buf_fini(&head);
+}
+
+/* As servers of this protocol close: without a code, but for what the WebSocket's rules name. Who
+ * is to stay away is told so in each namespace, and finds nothing if it comes back all the same. */
+static struct frame *close_frame(const struct session *s, enum close_code code)
+{
+    const struct client *c = engine_user_of(s->link);
+    const struct member *m;
+    struct buf out = {0};
     if (code == CLOSE_NOT_UTF8 || code == CLOSE_TOO_BIG)
         return frame_close(code, close_reason(code));
     struct frame *silent = frame_close_silent();
     if (!is_final(code))
         return silent;
-    add_head(k, SIO_DISCONNECT, 0, none, &head);
-    frame_add_text(&out, buf_span(&head));
+    LL_FOREACH (c->members, m) {
+        recover_end(m->session, true);
+        add_disconnect(m->session->codec, &out);
+    }
     buf_add(&out, silent->bytes, silent->len);
     frame_unref(silent);
     struct frame *frame = frame_join(buf_span(&out));
-    buf_fini(&head);
     buf_fini(&out);
     return frame;
 }
+
+static void part(struct session *s);
 
 static const struct codec codec = {
     .event = event_frame,
@@ -351,6 +365,7 @@ static const struct codec codec = {
     .error = error_frame,
     .welcome = welcome_frame,
     .close = close_frame,
+    .part = part,
 };
 
 /* --- sessions ------------------------------------------------------------------------------- */
@@ -392,7 +407,7 @@ static struct member *find_member(const struct client *c, struct span name)
     return NULL;
 }
 
-/* for_good: the client wants it so, and does not come back for what it had. */
+/* for_good: the client does not come back for what it had. */
 static void leave(struct client *c, struct member *m, bool for_good)
 {
     LL_DELETE(c->members, m);
@@ -411,9 +426,27 @@ static void set_late(struct client *c)
     wheel_set(g->wheel, &c->late.timer, clock_steady_ms() + g->limits.auth_ms);
 }
 
+/* Who is in no namespace must join one, now as at the beginning. */
+static void leave_one(struct client *c, struct member *m)
+{
+    leave(c, m, true);
+    if (!c->members)
+        set_late(c);
+}
+
 static void put(struct client *c, struct frame *frame)
 {
     link_put(gateway_of(c), engine_link(c->engine), frame);
+}
+
+static void part(struct session *s)
+{
+    struct client *c = engine_user_of(s->link);
+    struct buf out = {0};
+    add_disconnect(s->codec, &out);
+    put(c, frame_join(buf_span(&out)));
+    leave_one(c, find_member(c, s->codec->nsp));
+    buf_fini(&out);
 }
 
 /* What the client said is against the protocol, which knows no other answer. */
@@ -571,9 +604,7 @@ static void take_packet(struct client *c, const struct sio_packet *p)
     else if (p->type == SIO_ACK || p->type == SIO_BINARY_ACK)
         c->all->app->acknowledged(m->session, p->ack, p->payload);
     else if (p->type == SIO_DISCONNECT)
-        leave(c, m, true);
-    if (!c->members && !wheel_is_set(&c->late.timer))
-        set_late(c);
+        leave_one(c, m);
 }
 
 static void drop_parts(struct client *c)

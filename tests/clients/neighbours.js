@@ -9,7 +9,7 @@ const { createAdapter } = require("@socket.io/redis-adapter");
 const { Emitter } = require("@socket.io/redis-emitter");
 const { createClient } = require("redis");
 const { Server } = require("socket.io");
-const { io } = require("socket.io-client");
+const { io, Manager } = require("socket.io-client");
 const WebSocket = require("ws");
 
 const [check, redisSocket, token, ...urls] = process.argv.slice(2);
@@ -235,6 +235,37 @@ const checks = {
     emitter.disconnectSockets(true);
     await until("the end", () => b.log.length);
     heard([b], ["disconnect", "io server disconnect"]);
+  },
+
+  // Out of a namespace, unless it says otherwise; the connection stays, and what else is on it. On a
+  // Node server that is so, and here.
+  async parting() {
+    const [one] = await servers();
+    for (const url of [one.url, urls[0]])
+      for (const transport of ["websocket", "polling"]) {
+        const manager = new Manager(url, { transports: [transport], reconnection: false });
+        const [root, admin] = ["/", "/admin"].map((name) => ({ name, log: [] }));
+        await Promise.all([root, admin].map((c) => note(c, manager.socket(c.name, { auth: { token } }))));
+        const { engine } = manager;
+        const gone = ["disconnect", "io server disconnect"];
+        for (const by of [emitter, one.all]) {
+          by.in(root.socket.id).disconnectSockets();
+          await until("the end", () => root.log.length);
+          heard([root], gone);
+          emitter.of("/admin").emit("here");
+          await until("a sign", () => admin.log.length);
+          heard([admin], ["here"]);
+          assert.strictEqual((await one.all.in(root.socket.id).fetchSockets()).length, 0);
+          const back = new Promise((resolve) => root.socket.once("connect", resolve));
+          root.socket.connect();
+          await back;
+          assert.strictEqual(manager.engine, engine);
+        }
+        const shut = new Promise((resolve) => engine.once("close", resolve));
+        emitter.of("/admin").disconnectSockets(true);
+        await shut;
+        heard([root, admin], gone);
+      }
   },
 
   // Gateways have no handlers: they say nothing, at once.

@@ -5,7 +5,7 @@
 // client. Fails when that does not come in time.
 "use strict";
 const assert = require("assert");
-const { spawn } = require("child_process");
+const { execFileSync, spawn } = require("child_process");
 const { io } = require("socket.io-client");
 
 const [check, ...operands] = process.argv.slice(2);
@@ -195,6 +195,20 @@ const checks = {
     const socket = await joined(["project:p1"]);
     const { id, _pid } = socket;
     socket.disconnect();
+    socket.connect();
+    await once(socket, "connect");
+    assert.strictEqual(socket.recovered, false);
+    assert.notStrictEqual(socket.id, id);
+    assert.notStrictEqual(socket._pid, _pid);
+  },
+
+  // And so does one who is told to go for good.
+  async dismissed() {
+    const socket = await joined(["project:p1"]);
+    const { id, _pid } = socket;
+    const gone = once(socket, "disconnect");
+    execFileSync("collab-kick", ["--quiet", "--connection", id]);
+    assert.deepStrictEqual((await gone)[0], "io server disconnect");
     socket.connect();
     await once(socket, "connect");
     assert.strictEqual(socket.recovered, false);

@@ -126,6 +126,14 @@ static void requests_are_parsed(void **state)
     assert_span(r.sid, "s");
     assert_span(r.names, "\"a\"");
 
+    r = request_of("{\"type\":4,\"opts\":{\"rooms\":[\"a\"]},\"close\":true}");
+    assert_int_equal(r.type, ADAPTER_DISCONNECT);
+    assert_true(r.closes);
+    r = request_of("{\"type\":4,\"opts\":{},\"close\":false}");
+    assert_false(r.closes);
+    r = request_of("{\"type\":4,\"sid\":\"s\"}");
+    assert_false(r.closes);
+
     r = request_of("{\"type\":7,\"requestId\":\"q\",\"packet\":{\"type\":2,\"data\":[\"e\"]},"
                    "\"opts\":{\"rooms\":[\"a\"],\"flags\":{\"timeout\":100}}}");
     assert_span(r.event.args, "[\"e\"]");
