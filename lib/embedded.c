@@ -38,8 +38,8 @@ struct embedded {
     char *socket;
     char *log;
     int run_lock;
-    int state_lock;
-    pid_t pid; /* of the server; 0: none runs */
+    int state_lock; /* -1 too where the run directory is the state directory */
+    pid_t pid;      /* of the server; 0: none runs */
     int64_t started_ms;
     int delay_ms;
 
@@ -249,7 +249,8 @@ static int open_log(const struct embedded *e, struct fault *f)
 
 static void keep_open(int fd)
 {
-    fcntl(fd, F_SETFD, 0);
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, 0);
 }
 
 /* In the child: becomes the server, or returns. A session of its own keeps the terminal's Ctrl-C
@@ -456,8 +457,18 @@ static void release(struct embedded *e)
     free(e);
 }
 
+/* Whatever they are called. */
+static bool are_one(const char *dir, const char *other)
+{
+    struct stat a, b;
+
+    return stat(dir, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 /* The state directory has a lock of its own: two servers with different run directories must not
- * write one append-only file. */
+ * write one append-only file. Where it is the run directory, it has that one: a second flock(2) on
+ * the file would wait for the first. */
 static int prepare(struct embedded *e, const char *run_dir, const char *state_dir, struct fault *f)
 {
     struct buf path = {0};
@@ -474,9 +485,11 @@ static int prepare(struct embedded *e, const char *run_dir, const char *state_di
     e->run_lock = lock_dir(run_dir, f);
     if (e->run_lock < 0)
         return -1;
-    e->state_lock = lock_dir(state_dir, f);
-    if (e->state_lock < 0)
-        return -1;
+    if (!are_one(run_dir, state_dir)) {
+        e->state_lock = lock_dir(state_dir, f);
+        if (e->state_lock < 0)
+            return -1;
+    }
     unlink(e->socket); /* left by one that was killed */
     return 0;
 }

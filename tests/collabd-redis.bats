@@ -268,6 +268,16 @@ embedded_pid()
     has_ended "$pid"
 }
 
+@test "one directory may be for its socket and its state" {
+    unset COLLAB_REDIS
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run XDG_STATE_HOME=$BATS_TEST_TMPDIR/run
+    mkdir -m 700 "$XDG_RUNTIME_DIR"
+    start_node collabd --node n1
+    health_is "$READY"
+    stop collabd
+    [ "$status" -eq 0 ]
+}
+
 @test "a second one on the same directory is told who holds it" {
     start_embedded collabd --node n1
     run --separate-stderr -3 collabd --port 0 --key-file "$(key_file)"

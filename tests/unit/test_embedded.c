@@ -348,12 +348,10 @@ static void start_holder(struct trial *t)
     assert_int_equal(c, 'y');
 }
 
-static void a_second_is_refused_and_told_who_holds_it(void **state)
+static void assert_held(struct trial *t)
 {
-    struct trial *t = *state;
     char why[256];
 
-    start_holder(t);
     snprintf(why, sizeof(why), "%s is in use by test_embedded, process %d", t->run, (int)t->holder);
     /* The name of a process has 15 bytes; a sanitizer's build may be called otherwise. */
     struct fault f;
@@ -362,6 +360,14 @@ static void a_second_is_refused_and_told_who_holds_it(void **state)
     assert_memory_equal(f.text, why, strlen(t->run) + strlen(" is in use by test_"));
     assert_string_equal(strstr(f.text, ", process "), strstr(why, ", process "));
     server_do(&t->server, "PING", "+PONG");
+}
+
+static void a_second_is_refused_and_told_who_holds_it(void **state)
+{
+    struct trial *t = *state;
+
+    start_holder(t);
+    assert_held(t);
 }
 
 /* Two servers must not write one append-only file, whatever their run directories. */
@@ -379,6 +385,23 @@ static void a_second_with_the_same_state_is_refused(void **state)
     assert_null(t->embedded);
     assert_memory_equal(f.text, t->state, strlen(t->state));
     assert_non_null(strstr(f.text, " is in use by "));
+}
+
+/* By another name too. */
+static void one_directory_may_be_for_both(void **state)
+{
+    struct trial *t = *state;
+    char other[48];
+
+    setenv("XDG_STATE_HOME", t->dir, 1);
+    start_holder(t);
+    assert_held(t);
+    end_holder(t);
+    snprintf(other, sizeof(other), "%s/other", t->dir);
+    assert_int_equal(symlink(t->dir, other), 0);
+    setenv("XDG_STATE_HOME", other, 1);
+    start(t);
+    assert_true(listener(t) > 0);
 }
 
 static void a_killed_holder_stops_nobody(void **state)
@@ -462,6 +485,7 @@ int main(void)
         TRIAL(stopping_none_is_nothing),
         TRIAL(a_second_is_refused_and_told_who_holds_it),
         TRIAL(a_second_with_the_same_state_is_refused),
+        TRIAL(one_directory_may_be_for_both),
         TRIAL(a_killed_holder_stops_nobody),
         TRIAL(a_server_that_dies_is_started_again),
     };
