@@ -118,7 +118,7 @@ static void release(struct lanes *l, struct hold *h)
     bool in_order = true;
     struct flight *f;
 
-    if (l->flying[h->lane] > 0 || h->releasing)
+    if (l->flying[h->lane] > 0 || h->releasing || !l->hooks->stays(l->ctx))
         return;
     if (left_ms > 0) {
         wake_in(l, left_ms);
@@ -209,24 +209,35 @@ static bool hold_again(struct flight *f, bool later)
     return true;
 }
 
-/* Whether it is to be sent once more. */
+/* What its server did not answer. Of a deployment that is lost, those behind one that waits wait
+ * with it, so that they are dropped in the order in which they were asked for. */
+static bool keep_unanswered(struct flight *f)
+{
+    struct lanes *l = f->lanes;
+
+    if (!l->hooks->stays(l->ctx))
+        return find_hold(l, lane_of(f)) && hold_again(f, false);
+    return f->is_subscription && hold_again(f, true);
+}
+
+/* Whether it waits, to be sent once more or dropped with the others. */
 static bool send_back(struct flight *f, const struct reply *r)
 {
     struct lanes *l = f->lanes;
 
     if (!r)
-        return f->is_subscription && l->hooks->stays(l->ctx) && hold_again(f, true);
+        return keep_unanswered(f);
     if (reply_kind(r) != REPLY_ERROR)
         return false;
     struct redirect to = redirect_parse(reply_text(r));
     if (to.kind == REDIRECT_NONE || ++f->tries > TRIES_MAX)
         return false;
     f->asked = NULL;
+    if (to.kind == REDIRECT_DOWN)
+        hold_again(f, false);
     l->hooks->redirect(l->ctx, f, &to);
-    if (to.kind == REDIRECT_DOWN) {
-        finish(f, NULL);
+    if (to.kind == REDIRECT_DOWN)
         return true;
-    }
     return hold_again(f, to.kind == REDIRECT_AGAIN || f->tries > TRIES_AT_ONCE);
 }
 

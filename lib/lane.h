@@ -28,10 +28,12 @@ struct flight {
 struct lane_hooks {
     /* Sends it; what comes of it goes to lanes_answer(). false: that can't be done yet. */
     bool (*send)(void *ctx, struct flight *f);
-    /* Whether what a server that went did not answer is to be sent to another: subscriptions are,
-     * as it does no harm to do that twice. */
+    /* Whether anything can be sent: else all is being dropped. What a server that went did not
+     * answer is sent to another then if it is a subscription, as it does no harm to do that twice.
+     */
     bool (*stays)(void *ctx);
-    /* Its server named another (f->asked may be set), or has not got all, or serves nobody. */
+    /* Its server named another (f->asked may be set), or has not got all. Or it serves nobody: then
+     * all is to be dropped, and f with it. */
     void (*redirect)(void *ctx, struct flight *f, const struct redirect *to);
 };
 
@@ -51,7 +53,8 @@ bool lanes_are_busy(const struct lanes *l, unsigned slot, bool is_subscription);
 /* Tries again to send what could not be sent. */
 void lanes_retry(struct lanes *l);
 
-/* What waits gets its NULL. */
+/* What waits gets its NULL, of each lane in the order in which it was asked for; so does all of it
+ * if what is on its way was answered with NULL before, while nothing stays. */
 void lanes_drop(struct lanes *l);
 size_t lanes_backlog(const struct lanes *l); /* bytes of what waits */
 

@@ -22,6 +22,7 @@ struct trial {
     struct lanes *lanes;
     int ready, answers, redirects;
     bool refuses; /* to send */
+    bool is_lost;
     struct buf sent, answered;
 };
 
@@ -72,17 +73,24 @@ static bool send_it(void *ctx, struct flight *f)
 
 static bool stays(void *ctx)
 {
-    (void)ctx;
-    return true;
+    struct trial *t = ctx;
+
+    return !t->is_lost;
 }
 
+/* As one does who keeps the connections. */
 static void on_redirect(void *ctx, struct flight *f, const struct redirect *to)
 {
     struct trial *t = ctx;
 
     (void)f;
-    (void)to;
     t->redirects++;
+    if (to->kind != REDIRECT_DOWN)
+        return;
+    t->is_lost = true;
+    rconn_close(t->conn);
+    t->conn = NULL;
+    lanes_drop(t->lanes);
 }
 
 static const struct lane_hooks lane_hooks = {send_it, stays, on_redirect};
@@ -123,7 +131,8 @@ static int tear_down(void **state)
 {
     struct trial *t = *state;
 
-    rconn_close(t->conn);
+    if (t->conn)
+        rconn_close(t->conn);
     lanes_free(t->lanes);
     end_loop(&t->loop);
     redis_address_fini(&t->address);
@@ -210,6 +219,56 @@ static void a_cluster_that_is_down_answers_nothing(void **state)
     says(&t->answered, "-");
 }
 
+/* A command whose answer is told by its name. */
+struct named {
+    struct trial *trial;
+    char name;
+};
+
+static void on_named(void *arg, const struct reply *r)
+{
+    struct named *n = arg;
+
+    assert_null(r);
+    buf_char(&n->trial->answered, n->name);
+    n->trial->answers++;
+}
+
+static void command_named(struct named *n, const char *first)
+{
+    struct span words[] = {{&n->name, 1}, span_of(first)};
+
+    lanes_command(n->trial->lanes, 1, false, on_named, n, 2, words);
+}
+
+/* The one that was answered, those behind it that were not, and those that waited. */
+static void what_is_lost_with_the_cluster_is_answered_in_order(void **state)
+{
+    struct trial *t = *state;
+    struct named all[] = {{t, 'a'}, {t, 'b'}, {t, 'c'}};
+
+    command_named(&all[0], "CLUSTERDOWN The cluster is down");
+    command_named(&all[1], "");
+    command_named(&all[2], "");
+    run_until(&t->loop, &t->answers, 3);
+    says(&t->answered, "abc");
+    assert_int_equal(lanes_backlog(t->lanes), 0);
+}
+
+static void what_was_sent_back_is_answered_before_what_is_lost_behind_it(void **state)
+{
+    struct trial *t = *state;
+    struct named all[] = {{t, 'a'}, {t, 'b'}, {t, 'c'}};
+    struct span down[] = {span_of("x"), span_of("CLUSTERDOWN The cluster is down")};
+
+    command_named(&all[0], "MOVED 1 127.0.0.1:1");
+    lanes_command(t->lanes, 2, false, on_answer, t, 2, down);
+    command_named(&all[1], "");
+    command_named(&all[2], "");
+    run_until(&t->loop, &t->answers, 4);
+    says(&t->answered, "-abc");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +278,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_sent_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_waits_is_dropped_with_an_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cluster_that_is_down_answers_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_lost_with_the_cluster_is_answered_in_order, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_was_sent_back_is_answered_before_what_is_lost_behind_it, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, start_server, end_server);
