@@ -86,7 +86,7 @@ static struct frame *frame_for(struct emission *m, const struct codec *k)
 
 static bool may_have(const struct session *s, const struct adapter_event *e)
 {
-    return !session_is_closing(s) && !(e->is_volatile && s->link->outbox.blocked_ms);
+    return !session_is_closing(s) && !(e->is_volatile && s->link->outbox.blocked);
 }
 
 size_t emission_send(struct gateway *g, const struct adapter_event *e,

@@ -6,16 +6,25 @@
 #include <utlist.h>
 
 enum {
-    FRAMES_KEPT = 8,         /* room for so many stays with an idle outbox */
+    FRAMES_FIRST = 4, /* room for so many, where one is not enough */
+    TURNS_FIRST = 64,
     WRITE_BYTES_MAX = 262144 /* of one write; it may be copied once when the socket is full */
+};
+
+/* A link that takes nothing. */
+struct blockage {
+    struct outbox *box;
+    struct blockage *prev, *next; /* in the list of those; prev NULL: it was told of, and is not */
+    int64_t since_ms;             /* steady */
 };
 
 struct outboxes {
     struct metrics *metrics;
     outbox_send *send;
-    struct outbox *dirty;    /* the list of those to flush */
-    struct outbox *blocked;  /* and of those whose links take nothing, the longest first */
-    struct frame **gathered; /* the frames that `bytes` was made of; borrowed */
+    struct outbox **turns; /* those to flush, in turn; NULL: one that went before */
+    uint32_t turn_count, turn_cap;
+    struct blockage *blocked; /* the longest first */
+    struct frame **gathered;  /* the frames that `bytes` was made of; borrowed */
     uint32_t gathered_count, gathered_cap;
     struct buf bytes;
 };
@@ -30,6 +39,7 @@ struct outboxes *outboxes_new(struct metrics *metrics, outbox_send *send)
 
 void outboxes_free(struct outboxes *all)
 {
+    free(all->turns);
     free(all->gathered);
     buf_fini(&all->bytes);
     free(all);
@@ -37,16 +47,31 @@ void outboxes_free(struct outboxes *all)
 
 void outbox_wake(struct outboxes *all, struct outbox *box)
 {
-    if (box->dirty)
+    if (box->turn)
         return;
-    box->dirty = true;
-    DL_APPEND(all->dirty, box);
+    if (all->turn_count == all->turn_cap) {
+        all->turn_cap = all->turn_cap ? all->turn_cap * 2 : TURNS_FIRST;
+        all->turns = mem_resize(all->turns, all->turn_cap * sizeof(struct outbox *));
+    }
+    all->turns[all->turn_count++] = box;
+    box->turn = all->turn_count;
 }
 
-static void grow(struct outbox *box)
+static struct frame **frames_of(struct outbox *box)
 {
-    box->cap = box->cap ? box->cap * 2 : FRAMES_KEPT;
-    box->frames = mem_resize(box->frames, box->cap * sizeof(struct frame *));
+    return box->cap ? box->u.many : &box->u.one;
+}
+
+static void make_room(struct outbox *box)
+{
+    uint32_t cap = box->cap ? box->cap * 2 : FRAMES_FIRST;
+    if (box->count < box->cap || !box->count)
+        return;
+    struct frame **many = mem_resize(box->cap ? box->u.many : NULL, cap * sizeof(struct frame *));
+    if (!box->cap)
+        many[0] = box->u.one;
+    box->u.many = many;
+    box->cap = cap;
 }
 
 bool outbox_put(struct outboxes *all, struct outbox *box, struct frame *frame, int64_t bytes_max)
@@ -55,12 +80,11 @@ bool outbox_put(struct outboxes *all, struct outbox *box, struct frame *frame, i
         frame_unref(frame);
         return false;
     }
-    if (box->count == box->cap)
-        grow(box);
-    box->frames[box->count++] = frame;
+    make_room(box);
+    frames_of(box)[box->count++] = frame;
     box->bytes += frame->len;
     all->metrics->value[M_OUTBOX_BYTES] += frame->len;
-    if (!box->blocked_ms)
+    if (!box->blocked)
         outbox_wake(all, box);
     return true;
 }
@@ -68,53 +92,52 @@ bool outbox_put(struct outboxes *all, struct outbox *box, struct frame *frame, i
 /* Forgets the first n frames. */
 static void take_away(struct outboxes *all, struct outbox *box, uint32_t n)
 {
+    struct frame **frames = frames_of(box);
     uint32_t bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
-        bytes += box->frames[i]->len;
-        frame_unref(box->frames[i]);
+        bytes += frames[i]->len;
+        frame_unref(frames[i]);
     }
     box->count -= n;
     box->bytes -= bytes;
     all->metrics->value[M_OUTBOX_BYTES] -= bytes;
     if (box->count)
-        memmove(box->frames, box->frames + n, box->count * sizeof(struct frame *));
+        memmove(frames, frames + n, box->count * sizeof(struct frame *));
 }
 
-static void clean(struct outboxes *all, struct outbox *box)
+static void unlist(struct outboxes *all, struct blockage *b)
 {
-    DL_DELETE(all->dirty, box);
-    box->dirty = false;
-}
-
-static void unlist_blocked(struct outboxes *all, struct outbox *box)
-{
-    if (!box->blocked_prev)
+    if (!b->prev)
         return;
-    DL_DELETE2(all->blocked, box, blocked_prev, blocked_next);
-    box->blocked_prev = NULL;
+    DL_DELETE(all->blocked, b);
+    b->prev = NULL;
 }
 
 static void block(struct outboxes *all, struct outbox *box)
 {
-    if (box->blocked_ms)
+    if (box->blocked)
         return;
-    box->blocked_ms = clock_steady_ms();
-    DL_APPEND2(all->blocked, box, blocked_prev, blocked_next);
+    box->blocked = mem_alloc(sizeof(*box->blocked));
+    *box->blocked = (struct blockage){.box = box, .since_ms = clock_steady_ms()};
+    DL_APPEND(all->blocked, box->blocked);
 }
 
 static void unblock(struct outboxes *all, struct outbox *box)
 {
-    box->blocked_ms = 0;
-    unlist_blocked(all, box);
+    if (!box->blocked)
+        return;
+    unlist(all, box->blocked);
+    free(box->blocked);
+    box->blocked = NULL;
 }
 
 struct outbox *outboxes_stuck(struct outboxes *all, int64_t since_ms)
 {
-    struct outbox *box = all->blocked;
-    if (!box || box->blocked_ms > since_ms)
+    struct blockage *b = all->blocked;
+    if (!b || b->since_ms > since_ms)
         return NULL;
-    unlist_blocked(all, box);
-    return box;
+    unlist(all, b);
+    return b->box;
 }
 
 void outbox_drop(struct outboxes *all, struct outbox *box)
@@ -124,58 +147,59 @@ void outbox_drop(struct outboxes *all, struct outbox *box)
 
 void outbox_fini(struct outboxes *all, struct outbox *box)
 {
-    if (box->dirty)
-        clean(all, box);
-    unlist_blocked(all, box);
+    if (box->turn)
+        all->turns[box->turn - 1] = NULL;
+    unblock(all, box);
     outbox_drop(all, box);
-    free(box->frames);
+    outbox_trim(box);
     memset(box, 0, sizeof(*box));
 }
 
 void outbox_trim(struct outbox *box)
 {
-    if (box->count || box->cap <= FRAMES_KEPT)
+    if (box->count || !box->cap)
         return;
-    free(box->frames);
-    box->frames = NULL;
+    free(box->u.many);
     box->cap = 0;
 }
 
 /* How many of the frames waiting one write takes. */
-static uint32_t portion(const struct outbox *box)
+static uint32_t portion(struct outbox *box)
 {
+    struct frame **frames = frames_of(box);
     if (box->bytes <= WRITE_BYTES_MAX)
         return box->count;
     uint32_t n = 1;
-    for (size_t bytes = box->frames[0]->len; n < box->count; n++) {
-        bytes += box->frames[n]->len;
+    for (size_t bytes = frames[0]->len; n < box->count; n++) {
+        bytes += frames[n]->len;
         if (bytes > WRITE_BYTES_MAX)
             break;
     }
     return n;
 }
 
-static bool was_gathered(const struct outboxes *all, const struct outbox *box, uint32_t n)
+static bool were_gathered(const struct outboxes *all, struct frame **frames, uint32_t n)
 {
     return n == all->gathered_count &&
-           memcmp(box->frames, all->gathered, n * sizeof(struct frame *)) == 0;
+           memcmp(frames, all->gathered, n * sizeof(struct frame *)) == 0;
 }
 
 /* The bytes of the first n frames; those gathered last, when the frames are the same. */
-static struct span gather(struct outboxes *all, const struct outbox *box, uint32_t n)
+static struct span gather(struct outboxes *all, struct outbox *box, uint32_t n)
 {
+    struct frame **frames = frames_of(box);
     if (n == 1)
-        return (struct span){box->frames[0]->bytes, box->frames[0]->len};
-    if (was_gathered(all, box, n))
+        return (struct span){frames[0]->bytes, frames[0]->len};
+    if (were_gathered(all, frames, n))
         return buf_span(&all->bytes);
     buf_clear(&all->bytes);
     for (uint32_t i = 0; i < n; i++)
-        buf_add(&all->bytes, box->frames[i]->bytes, box->frames[i]->len);
+        buf_add(&all->bytes, frames[i]->bytes, frames[i]->len);
     if (n > all->gathered_cap) {
         all->gathered_cap = n;
         all->gathered = mem_resize(all->gathered, n * sizeof(struct frame *));
     }
-    memcpy(all->gathered, box->frames, n * sizeof(struct frame *));
+    memcpy(all->gathered, frames, n * sizeof(struct frame *));
     all->gathered_count = n;
     return buf_span(&all->bytes);
 }
@@ -198,11 +222,14 @@ static void flush(struct outboxes *all, struct outbox *box)
 
 void outboxes_flush(struct outboxes *all)
 {
-    while (all->dirty) {
-        struct outbox *box = all->dirty;
-        clean(all, box);
+    for (uint32_t i = 0; i < all->turn_count; i++) {
+        struct outbox *box = all->turns[i];
+        if (!box)
+            continue;
+        box->turn = 0;
         flush(all, box);
     }
+    all->turn_count = 0;
     /* Frames may be freed and their addresses used again before the next turn. */
     all->gathered_count = 0;
 }

@@ -15,13 +15,14 @@
 #include <stdint.h>
 
 struct outbox {
-    struct frame **frames;
+    union {
+        struct frame *one;   /* of one without room for more */
+        struct frame **many; /* cap of them */
+    } u;
     uint32_t count, cap;
     uint32_t bytes;
-    bool dirty;                 /* in the list of those to flush */
-    struct outbox *prev, *next; /* in that list */
-    int64_t blocked_ms;         /* steady, since when the link takes nothing; 0: it does */
-    struct outbox *blocked_prev, *blocked_next; /* in the list of those, the longest first */
+    uint32_t turn;            /* its place among those to flush, from 1; 0: it has none */
+    struct blockage *blocked; /* since its link takes nothing; NULL: it does */
 };
 
 /* All outboxes of a node. send: takes whole frames for the owner of box, or returns false when it
@@ -46,7 +47,7 @@ void outbox_fini(struct outboxes *all, struct outbox *box);
  * once, until its link takes something. */
 struct outbox *outboxes_stuck(struct outboxes *all, int64_t since_ms);
 
-/* Frees the memory that a burst left behind, when nothing is waiting. */
+/* Frees the memory that a burst left behind, when nothing is waiting: an idle outbox needs none. */
 void outbox_trim(struct outbox *box);
 
 /* Sends what is waiting in all that were put to or woken. Called once a turn of the loop. */

@@ -88,7 +88,7 @@ static bool take_turn(struct meter *m, int64_t now_us)
 
 static bool is_slow(const struct session *s)
 {
-    return s->link && s->link->outbox.blocked_ms;
+    return s->link && s->link->outbox.blocked;
 }
 
 /* --- waiting ------------------------------------------------------------------------------- */

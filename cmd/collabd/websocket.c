@@ -32,11 +32,11 @@ struct socket {
     struct link link; /* first, so that a link is its socket */
     struct lws *wsi;
     const struct receiver *receiver;
-    void *arg;          /* the receiver's */
-    struct buf message; /* pieces of the message that is arriving */
-    bool compressed;    /* it is */
-    bool in_frame;      /* more of the frame that is arriving is to come */
-    bool dead;          /* nothing can be written any more */
+    void *arg;           /* the receiver's */
+    struct buf *message; /* pieces of the message that is arriving; NULL: there are none */
+    bool compressed;     /* it is */
+    bool in_frame;       /* more of the frame that is arriving is to come */
+    bool dead;           /* nothing can be written any more */
 };
 
 /* --- the link ----------------------------------------------------------------------------- */
@@ -93,10 +93,19 @@ static int established(struct websockets *w, struct lws *wsi)
     return 0;
 }
 
+static void drop_pieces(struct socket *k)
+{
+    if (!k->message)
+        return;
+    buf_fini(k->message);
+    free(k->message);
+    k->message = NULL;
+}
+
 static void ended(struct socket *k)
 {
     k->receiver->ended(k->arg, &k->link);
-    buf_fini(&k->message);
+    drop_pieces(k);
     free(k);
 }
 
@@ -141,6 +150,15 @@ static bool is_well_marked(struct socket *k)
     return !begins || !marked;
 }
 
+/* All that came of the message so far. */
+static struct span add_piece(struct socket *k, struct span piece)
+{
+    if (!k->message)
+        k->message = mem_zero(sizeof(*k->message));
+    buf_join(k->message, piece);
+    return buf_span(k->message);
+}
+
 /* A piece of a message: mostly all of it, which is then read where it lies. */
 static void receive(struct websockets *w, struct socket *k, struct span piece)
 {
@@ -152,21 +170,20 @@ static void receive(struct websockets *w, struct socket *k, struct span piece)
         broken(k, CLOSE_PROTOCOL);
         return;
     }
-    if (k->message.len + piece.len > (size_t)w->gateway->limits.message_bytes) {
+    size_t before = k->message ? k->message->len : 0;
+    if (before + piece.len > (size_t)w->gateway->limits.message_bytes) {
         broken(k, CLOSE_TOO_BIG);
         return;
     }
-    if (!whole || k->message.len) {
-        buf_join(&k->message, piece);
-        piece = buf_span(&k->message);
-    }
+    if (!whole || before)
+        piece = add_piece(k, piece);
     if (!whole)
         return;
     if (k->compressed)
         take_compressed(w->gateway, k, piece);
     else
         take_message(k, piece);
-    buf_fini(&k->message);
+    drop_pieces(k);
 }
 
 /* Some clients send pongs that nobody asked for; those are empty. */
