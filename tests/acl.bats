@@ -157,3 +157,52 @@ post() # EVENT
     stop a
     nothing_was_refused
 }
+
+# Their namespaces are / and /admin; the page has the one.
+grant_neighbours()
+{
+    grant_more emit
+    grant_more node
+    rules | grep 'ACL SETUSER node [^o]' | sed 's,#/#,#/admin#,g' | redis >granted.out
+    grep -q '^OK' granted.out
+}
+
+as_neighbour() # CHECK
+{
+    timeout 90 node "$CLIENTS/neighbours.js" "$1" "$REDIS_SOCKET" \
+        "$(token '{"sub":"ann","rooms":["*"],"publish":["*"]}')" "${urls[@]}"
+}
+
+@test "servers and emitters of Socket.IO are spoken to with what the page adds" {
+    local urls check
+    echo '{"name":"plain","rooms":{"*":{"history":{"length":0}}},"events":{"*":{"class":"live"}},
+        "socketio":{"namespaces":["/","/admin"]}}' >catalog.json
+    export COLLAB_CATALOG=catalog.json
+    grant_neighbours
+    start_granted a --socketio-redis socket.io
+    urls=("http://$GATEWAY")
+    start_granted b --socketio-redis socket.io
+    urls+=("http://$GATEWAY")
+    for check in emitter bothWays requests oldRequests questions parting; do
+        echo "check: $check"
+        as_neighbour $check
+    done
+    start listener as_neighbour listening
+    wait_for_line listener.out listening
+    as emit collab-emit --socketio socket.io <<'LINES'
+{"type":"one","room":"room:1"}
+{"type":"two","rooms":["room:2","room:1"],"data":2}
+{"type":"end","room":"room:1"}
+LINES
+    finish listener
+    [ "$status" -eq 0 ]
+    [ "$(sed 1d listener.out)" = $'["one",null]\n["two",2]' ]
+    nothing_was_refused
+}
+
+@test "without what the page adds, neither is" {
+    run -1 --separate-stderr as emit collab-emit -r room:1 -t t --socketio socket.io
+    [[ $stderr = *NOPERM* ]]
+    start_granted a --socketio-redis socket.io
+    wait_until eval 'redis acl log | grep -q "^socket.io"'
+}

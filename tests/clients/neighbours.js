@@ -417,8 +417,9 @@ const checks = {
     heard([b, n], ["who", 1]);
     assert.deepStrictEqual(p.log.map(({ type }) => type), ["who", "who"]);
     b.socket.offAny();
+    const { id } = b.socket;
     b.socket.io.engine.close();
-    await until("the end", () => b.log.length);
+    await until("the end", async () => !(await one.all.in(id).fetchSockets()).length);
     assert.deepStrictEqual(sorted(await target.to("room:1").emitWithAck("who", 4)), ["a", "n"]);
   },
 
