@@ -158,6 +158,33 @@ reads()
     told | grep '"type":"subscribed"' | jq -e .data.recovered
 }
 
+@test "who leaves and comes back while the history is read gets it once" {
+    start_collabd
+    emit_numbered task:t1 1 10
+    start_client ann collabd '{"sub":"u1","rooms":["*"]}'
+    hears ann connection.ack
+    local since text
+    since=$(redis xrange 'collab:history:{task:t1}' - + count 1 | head -n 1)
+    text='{"type":"subscribe","ref":%d,"data":{"rooms":["task:t1"],"since":{"task:t1":"'$since'"}}}'
+    kill -STOP "$(pid_of redis)"
+    # shellcheck disable=SC2059
+    tell ann "$(printf "$text" 1)"
+    tell ann '{"type":"unsubscribe","ref":2,"data":["task:t1"]}'
+    # shellcheck disable=SC2059
+    tell ann "$(printf "$text" 3)"
+    tell ann '{"type":"ping","ref":4}'
+    hears ann '"ref":4'
+    kill -CONT "$(pid_of redis)"
+    hears ann '"ref":1'
+    hears ann '"ref":3'
+    emit_numbered task:t1 11 12
+    hears ann '"n":12'
+    [ "$(sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$BATS_TEST_TMPDIR/ann.out")" = "$(seq 2 12)" ]
+    [ "$(grep -F '"ref":1' "$BATS_TEST_TMPDIR/ann.out" | jq -c '.data | [.recovered, .gaps]')" = \
+        '[false,[{"room":"task:t1","why":"left"}]]' ]
+    grep -F '"ref":3' "$BATS_TEST_TMPDIR/ann.out" | jq -e .data.recovered
+}
+
 @test "a client resumes on another node" {
     start_node one
     local first=$GATEWAY

@@ -239,9 +239,14 @@ static struct span room_of(const struct handout *h, size_t i)
     return span_of(h->request.points[i].room);
 }
 
-static void hold(const struct handout *h, size_t i, bool held)
+static void hold(const struct handout *h, size_t i)
 {
-    hub_hold(gateway_of(h)->hub, h->session, room_of(h, i), held);
+    h->request.points[i].sitting = hub_hold(gateway_of(h)->hub, h->session, room_of(h, i));
+}
+
+static void let_go(const struct handout *h, size_t i)
+{
+    hub_let_go(gateway_of(h)->hub, h->session, room_of(h, i), h->request.points[i].sitting);
 }
 
 static void handout_free(struct handout *h)
@@ -297,7 +302,7 @@ static void give_up(struct handout *h)
     for (size_t i = 0; i < h->request.count; i++) {
         if (h->openings[i].done)
             continue;
-        hold(h, i, false);
+        let_go(h, i);
         tell_gap(h, i, NULL);
     }
     end_handout(h);
@@ -339,8 +344,8 @@ static void resumed(void *arg, const struct resume_result *result)
     o->done = !result->unavailable;
     if (result->unavailable) {
         h->failed = true;
-        hold(h, i, true);
-    } else if (result->why && !o->is_new && h->session->away) {
+        hold(h, i);
+    } else if (result->why && !result->left && !o->is_new && h->session->away) {
         tell_gap(h, i, result->gap);
         if (!result->gap)
             forget(h->session->away, result->room);
@@ -449,9 +454,9 @@ void away_join(struct session *s, struct span room)
     struct resume_request *q = &h->request;
     q->points = mem_resize(q->points, (q->count + 1) * sizeof(*q->points));
     h->openings = mem_resize(h->openings, (q->count + 1) * sizeof(*h->openings));
-    q->points[q->count] = (struct resume_point){span_text(room), store_beginning};
+    q->points[q->count] = (struct resume_point){.room = span_text(room)};
     h->openings[q->count] = (struct opening){.handout = h};
-    hold(h, q->count++, true);
+    hold(h, q->count++);
 }
 
 void away_begin(struct session *s)

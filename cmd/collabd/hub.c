@@ -109,7 +109,9 @@ static void take_seat(struct session *s, struct room *room)
         room->members = mem_resize(room->members, room->cap * sizeof(struct member));
     }
     room->members[room->count] = (struct member){s, s->seat_count, 0};
-    s->seats[s->seat_count++] = (struct seat){.room = room, .at = room->count++};
+    s->sittings = s->sittings == UINT16_MAX ? 1 : s->sittings + 1;
+    s->seats[s->seat_count++] =
+        (struct seat){.room = room, .at = room->count++, .sitting = s->sittings};
 }
 
 /* The last of each list moves into the gap. */
@@ -194,20 +196,39 @@ void hub_rooms_of(const struct session *s, hub_own_room *each, void *arg)
         each(arg, table_name(&s->seats[i].room->node));
 }
 
-void hub_hold(struct hub *h, struct session *s, struct span name, bool held)
+static void seat_changed(struct hub *h, struct session *s, struct seat *seat)
 {
-    struct room *room = find_room(h, name);
-    int64_t index = room ? find_seat(s, room) : -1;
-    if (index < 0)
-        return;
-    uint32_t *times = &room->members[s->seats[index].at].held;
-    bool was_held = *times > 0;
-    if (held || was_held)
-        *times = held ? *times + 1 : *times - 1;
-    if (was_held == (*times > 0))
-        return;
-    s->seats[index].since = keeper_of(h)->serial(h->gateway);
+    seat->since = keeper_of(h)->serial(h->gateway);
     keeper_of(h)->changed(s);
+}
+
+uint16_t hub_hold(struct hub *h, struct session *s, struct span name)
+{
+    struct seat *seat = hub_seat(h, s, name);
+    if (!seat)
+        return 0;
+    if (!seat->room->members[seat->at].held++)
+        seat_changed(h, s, seat);
+    return seat->sitting;
+}
+
+void hub_let_go(struct hub *h, struct session *s, struct span name, uint16_t sitting)
+{
+    struct seat *seat = hub_seat(h, s, name);
+    if (!seat || seat->sitting != sitting)
+        return;
+    uint32_t *held = &seat->room->members[seat->at].held;
+    assert(*held);
+    if (!--*held)
+        seat_changed(h, s, seat);
+}
+
+bool hub_still_sits(const struct hub *h, const struct session *s, struct span name,
+                    uint16_t sitting)
+{
+    const struct room *room = find_room(h, name);
+    int64_t index = room ? find_seat(s, room) : -1;
+    return index >= 0 && s->seats[index].sitting == sitting;
 }
 
 uint32_t hub_life(const struct hub *h, struct span name)

@@ -16,10 +16,11 @@ struct room;
 /* The session's side of a membership. */
 struct seat {
     struct room *room;
-    uint32_t at;    /* index in the room's members */
-    bool present;   /* presence.c's: it counts the session there */
-    bool placed;    /* join_place() has put it there, by nobody's right */
-    uint64_t since; /* recover.h's serial number, when the session had all that came before */
+    uint32_t at;      /* index in the room's members */
+    bool present;     /* presence.c's: it counts the session there */
+    bool placed;      /* join_place() has put it there, by nobody's right */
+    uint16_t sitting; /* which of the session's this is: another, when it has left and come back */
+    uint64_t since;   /* recover.h's serial number, when the session had all that came before */
 };
 
 /* room_gone: called when the last member left, before the room is freed. */
@@ -45,8 +46,12 @@ typedef void hub_own_room(void *arg, struct span room);
 void hub_rooms_of(const struct session *s, hub_own_room *each, void *arg);
 
 /* Of one who is resuming, the kept events of the room are held back: its history is on the way.
- * Held twice, it is to be let go twice. */
-void hub_hold(struct hub *h, struct session *s, struct span room, bool held);
+ * Returns by which sitting it is to be let go; 0: it is not in the room. Held twice, it is to be
+ * let go twice. Who has left since, or has come back, is not held by it any more. */
+uint16_t hub_hold(struct hub *h, struct session *s, struct span room);
+void hub_let_go(struct hub *h, struct session *s, struct span room, uint16_t sitting);
+bool hub_still_sits(const struct hub *h, const struct session *s, struct span room,
+                    uint16_t sitting);
 
 bool hub_is_seat_held(const struct session *s, uint32_t index);
 

@@ -217,8 +217,10 @@ static struct json *compose(const struct joining *j)
 static void release(struct joining *j)
 {
     struct session *s = j->reply->session;
-    for (size_t i = 0; i < j->resume.count; i++)
-        hub_hold(s->gateway->hub, s, span_of(j->resume.points[i].room), false);
+    for (size_t i = 0; i < j->resume.count; i++) {
+        const struct resume_point *point = &j->resume.points[i];
+        hub_let_go(s->gateway->hub, s, span_of(point->room), point->sitting);
+    }
 }
 
 /* Where each room's history stands now: from there the client can resume another time. */
@@ -256,7 +258,7 @@ static void answer(struct joining *j)
 /* Redis was lost while the history was read. */
 static void note_unavailable(struct joining *j, const char *why)
 {
-    if (j->degraded || strcmp(why, "unavailable") != 0)
+    if (j->degraded || strcmp(why, RESUME_UNAVAILABLE) != 0)
         return;
     j->degraded = true;
     reply_degraded(j->reply, "the history could not be read");
@@ -363,8 +365,11 @@ static void add_point(struct joining *j, struct span room)
             return;
         struct resume_request *all = &j->resume;
         all->points = mem_resize(all->points, (all->count + 1) * sizeof(*all->points));
-        all->points[all->count++] = (struct resume_point){span_text(room), since};
-        hub_hold(s->gateway->hub, s, room, true);
+        all->points[all->count++] = (struct resume_point){
+            .room = span_text(room),
+            .since = since,
+            .sitting = hub_hold(s->gateway->hub, s, room),
+        };
         return;
     }
 }

@@ -107,8 +107,8 @@ static void enter(struct restoring *r)
             join_enter(r->session, room);
     }
     for (size_t i = 0; i < r->resume.count; i++) {
-        room = span_of(r->resume.points[i].room);
-        hub_hold(g->hub, r->session, room, true);
+        struct resume_point *point = &r->resume.points[i];
+        point->sitting = hub_hold(g->hub, r->session, span_of(point->room));
     }
     bus_settle(g->bus, settled, r);
 }
@@ -131,7 +131,7 @@ static void marked(void *arg, const struct place *at)
     struct restoring *r = e->all;
     struct resume_request *q = &r->resume;
     if (at)
-        q->points[q->count++] = (struct resume_point){span_text(span_of(e->room)), *at};
+        q->points[q->count++] = (struct resume_point){.room = mem_text(e->room), .since = *at};
     else
         r->failed = true;
     all_known(r);

@@ -35,9 +35,11 @@ struct resumer {
     const struct resume_request *request;
     resume_done *done;
     void *arg;
-    struct place at; /* of the last event that it has */
-    bool seen;       /* that event stood in the history, or comes before all */
-    bool stalled;    /* it has enough to take for now */
+    uint16_t sitting; /* by which it is held in the room */
+    struct place at;  /* of the last event that it has */
+    bool left;        /* the room */
+    bool seen;        /* that event stood in the history, or comes before all */
+    bool stalled;     /* it has enough to take for now */
     bool unavailable;
     struct json *gap; /* the first; NULL: none */
     const char *why;
@@ -73,8 +75,14 @@ static struct span room_of(const struct reader *reader)
 
 static void end_resumer(struct reader *reader, struct resumer *r)
 {
-    struct resume_result result = {room_of(reader), !r->why, r->at, r->gap, r->unavailable, r->why};
-    hub_hold(reader->all->gateway->hub, r->session, room_of(reader), false);
+    struct resume_result result = {.room = room_of(reader),
+                                   .recovered = !r->why,
+                                   .at = r->at,
+                                   .gap = r->gap,
+                                   .unavailable = r->unavailable,
+                                   .left = r->left,
+                                   .why = r->why};
+    hub_let_go(reader->all->gateway->hub, r->session, room_of(reader), r->sitting);
     DL_DELETE(reader->resumers, r);
     r->done(r->arg, &result);
     json_free(r->gap);
@@ -88,19 +96,24 @@ static void end_all_unavailable(struct reader *reader)
     DL_FOREACH_SAFE (reader->resumers, r, next) {
         r->unavailable = true;
         if (!r->why)
-            r->why = "unavailable";
+            r->why = RESUME_UNAVAILABLE;
         end_resumer(reader, r);
     }
 }
 
-/* Those who are going, or have left the room meanwhile. */
+/* Those who are going, or have left the room meanwhile, and may have come back: what comes to them
+ * now is another's to tell. */
 static void drop_gone(struct reader *reader)
 {
     struct hub *hub = reader->all->gateway->hub;
     struct resumer *r, *next;
     DL_FOREACH_SAFE (reader->resumers, r, next)
-        if (session_is_closing(r->session) || !hub_is_in(hub, r->session, room_of(reader)))
+        if (session_is_closing(r->session) ||
+            !hub_still_sits(hub, r->session, room_of(reader), r->sitting)) {
+            r->left = true;
+            r->why = RESUME_LEFT;
             end_resumer(reader, r);
+        }
 }
 
 static void cache_clear(struct cache *c)
@@ -186,7 +199,8 @@ static void hand_entry(struct reader *reader, struct resumer *r, const struct st
     }
     if (!follow_continues(r->at, r->seen, entry))
         note_gap(r, room_of(reader), entry->place,
-                 r->at.epoch == entry->place.epoch || !r->at.epoch ? "trimmed" : "restarted");
+                 r->at.epoch == entry->place.epoch || !r->at.epoch ? RESUME_TRIMMED
+                                                                   : RESUME_RESTARTED);
     r->at = entry->place;
     r->seen = true;
     struct parcel *parcel = &parcels[r->request->waited];
@@ -226,9 +240,9 @@ static void let_go(struct reader *reader, struct resumer *r, const struct place 
 {
     int order = at ? place_compare(r->at, *at) : 0;
     if (at && order < 0)
-        note_gap(r, room_of(reader), (struct place){at->epoch, at->seq + 1}, "unknown");
+        note_gap(r, room_of(reader), (struct place){at->epoch, at->seq + 1}, RESUME_UNKNOWN);
     else if ((!at || order > 0) && !r->seen && !r->why)
-        r->why = "unknown";
+        r->why = RESUME_UNKNOWN;
     end_resumer(reader, r);
 }
 
@@ -477,11 +491,14 @@ void resume_room(struct session *s, const struct resume_point *point,
     r->request = request;
     r->done = done;
     r->arg = arg;
+    r->sitting = point->sitting;
     r->at = point->since;
     r->seen = point->since.epoch == 0;
     DL_APPEND(reader->resumers, r);
     reader->in_vain = 0;
     s->gateway->metrics.value[M_RESUMES]++;
-    if (!reader->reading)
-        read_on(reader);
+    if (reader->reading)
+        return;
+    drop_gone(reader);
+    read_on(reader);
 }

@@ -23,6 +23,7 @@ void resumes_free(struct resumes *all);
 struct resume_point {
     char *room;
     struct place since;
+    uint16_t sitting; /* by which it is held there (hub.h) */
 };
 struct resume_request {
     struct resume_point *points;
@@ -38,8 +39,14 @@ struct resume_result {
     struct place at; /* of the last event that the session had */
     struct json *gap;
     bool unavailable; /* the history could not be read to its end */
-    const char *why;  /* "trimmed", "restarted", "unknown" or "unavailable"; NULL when recovered */
+    bool left;        /* the session has left the room meanwhile, or has gone */
+    const char *why;  /* one of the words below; NULL when recovered */
 };
+#define RESUME_TRIMMED     "trimmed"     /* kept no more */
+#define RESUME_RESTARTED   "restarted"   /* the history began anew */
+#define RESUME_UNKNOWN     "unknown"     /* what the session had is not in it */
+#define RESUME_UNAVAILABLE "unavailable" /* it could not be read */
+#define RESUME_LEFT        "left"        /* the session has left the room meanwhile */
 typedef void resume_done(void *arg, const struct resume_result *result);
 
 /* The session has joined the room, which is listened to, and is held there. request must last until

@@ -82,6 +82,7 @@ struct session {
     char *device;              /* that the client says it is on; NULL: it doesn't */
     struct seat *seats;
     uint32_t seat_count, seat_cap;
+    uint16_t sittings; /* the hub's: joins so far */
     uint64_t mark;     /* the hub's: the last delivery that this session was part of */
     int64_t opened_ms; /* steady */
     int64_t heard_ms;  /* steady: the last sign of life */
