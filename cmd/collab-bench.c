@@ -534,7 +534,7 @@ static void on_up(void *ctx)
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
-    tool_fail(STATUS_UNREACHABLE, "%s", why);
+    tool_unreachable(why);
 }
 
 /* --- the clock --- */

@@ -17,8 +17,8 @@ struct settings {
 #define AT(field) offsetof(struct settings, field)
 static const struct opt rows[] = {
     {0, "redis", "URL", OPT_TEXT, AT(redis), .help = "where Redis is (else $COLLAB_REDIS)"},
-    {'W', "timeout", "TIME", OPT_MS, AT(limit_ms), .preset = "10s", .min = 1, .max = 3600000,
-     .help = "how long to wait for Redis"},
+    {'W', "limit", "TIME", OPT_MS, AT(limit_ms), .preset = "10s", .min = 1, .max = 3600000,
+     .help = "give up after this long, with status 6"},
 };
 
 static const struct opt_program program = {
@@ -69,14 +69,6 @@ static const struct command {
     void (*run)(const struct catalog *c);
 } commands[] = {{"types", types}, {"asyncapi", asyncapi}, {"show", show}, {"check", check}};
 
-static const struct command *find_command(const char *name)
-{
-    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    tool_fail(STATUS_USAGE, "%s: no such command: types, asyncapi, show or check", name);
-}
-
 /* --- the catalog in force --- */
 
 static struct {
@@ -102,8 +94,7 @@ static void got(void *arg, enum store_result result, struct span text)
 
     (void)arg;
     if (result != STORE_DONE) {
-        tool_say("Redis has not answered");
-        tool_stop(STATUS_UNREACHABLE);
+        tool_not_done(result, "the catalog in force could not be read");
     } else if (text.len == 0) {
         tool_say("no catalog is in force: no collabd has run on this Redis");
         tool_stop(STATUS_NO);
@@ -121,8 +112,7 @@ static void on_up(void *ctx)
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
-    tool_say("%s", why);
-    tool_stop(STATUS_UNREACHABLE);
+    tool_unreachable(why);
 }
 
 static int run_on_catalog_in_force(const struct command *command)
@@ -148,7 +138,7 @@ static struct catalog *read_standard_input(struct fault *f)
         tool_say("reading a catalog from the terminal");
     text.len = fread(buf_room(&text, room), 1, room, stdin);
     if (ferror(stdin))
-        tool_fail(STATUS_USAGE, "standard input: %s", strerror(errno));
+        tool_fail(STATUS_USAGE, "standard input: %s", uv_strerror(-errno));
     if (text.len == room)
         tool_fail(STATUS_NO, "standard input: larger than 1m, which a catalog may be");
     struct catalog *c = catalog_parse(buf_span(&text), "standard input", f);
@@ -162,7 +152,7 @@ static int run_on_file(const struct command *command, const char *path)
     bool standard = strcmp(path, "-") == 0;
 
     if (!standard && access(path, R_OK) != 0)
-        tool_fail(STATUS_USAGE, "%s: %s", path, strerror(errno));
+        tool_fail(STATUS_USAGE, "%s: %s", path, uv_strerror(-errno));
     run(command, standard ? read_standard_input(&f) : catalog_load(path, &f), &f);
     return tool_run();
 }
@@ -171,9 +161,10 @@ int main(int argc, char **argv)
 {
     int first = tool_start(&program, &set, argc, argv);
 
-    if (argc == first || argc > first + 2)
-        tool_fail(STATUS_USAGE, "a command, and one file at most, are needed: see --help");
-    const struct command *command = find_command(argv[first]);
+    const struct command *command = &commands[tool_command(
+        argv[first], commands, sizeof(commands) / sizeof(*commands), sizeof(*commands))];
+    if (argc > first + 2)
+        tool_fail(STATUS_USAGE, "%s takes one FILE", command->name);
     int status = argc == first + 2 ? run_on_file(command, argv[first + 1])
                                    : run_on_catalog_in_force(command);
     opt_free(&program, &set);

@@ -782,11 +782,13 @@ static void on_down(void *ctx, const char *why)
             begin();
         return;
     }
-    tool_say("%s", why);
     emit.lost = begun || emit.spool;
-    if (!emit.spool)
-        tool_stop(STATUS_UNREACHABLE);
-    else if (!begun)
+    if (!emit.spool) {
+        tool_unreachable(why);
+        return;
+    }
+    tool_say("%s", why);
+    if (!begun)
         begin();
     else
         stop_when_done();

@@ -177,8 +177,7 @@ static void on_sent(void *arg, enum store_result result, int64_t nodes, const ch
 {
     (void)arg;
     if (result != STORE_DONE) {
-        tool_say("%s", why);
-        tool_stop(STATUS_UNREACHABLE);
+        tool_not_done(result, why);
         return;
     }
     kick.expected = nodes;
@@ -191,7 +190,7 @@ static void on_settled(void *arg, enum store_result result, const char *why)
     if (result == STORE_DONE)
         store_control(kick.store, buf_span(&kick.order), on_sent, NULL);
     else if (result == STORE_REFUSED)
-        tool_fail(STATUS_FORBIDDEN, "%s", why);
+        tool_not_done(result, why);
 }
 
 static void on_up(void *ctx)
@@ -204,8 +203,7 @@ static void on_up(void *ctx)
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
-    tool_say("%s", why);
-    tool_stop(STATUS_UNREACHABLE);
+    tool_unreachable(why);
 }
 
 int main(int argc, char **argv)

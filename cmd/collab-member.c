@@ -28,7 +28,7 @@ struct settings {
 static const struct opt rows[] = {
     {0, "format", "text|json", OPT_CHOICE, AT(format), .preset = "text",
      .help = "how members and rooms are printed"},
-    {'C', "catalog", "FILE", OPT_TEXT, AT(catalog),
+    {'c', "catalog", "FILE", OPT_TEXT, AT(catalog),
      .help = "the catalog that names the events (else the one that the gateways have in force)"},
     {'q', "quiet", NULL, OPT_FLAG, AT(quiet), .help = "do not say what was changed"},
     {'W', "limit", "TIME", OPT_MS, AT(limit_ms), .min = 1, .max = INT64_MAX,
@@ -90,12 +90,6 @@ static void stop_when_done(void)
         tool_stop(member.refused ? STATUS_NO : STATUS_OK);
 }
 
-static void unreachable(const char *why)
-{
-    tool_say("%s", why);
-    tool_stop(STATUS_UNREACHABLE);
-}
-
 static void tell_change(const struct ticket *t, enum store_member_change change)
 {
     static const char *const words[] = {
@@ -139,7 +133,7 @@ static void on_change(void *arg, enum store_result result, enum store_member_cha
 
     member.outstanding--;
     if (result == STORE_UNAVAILABLE) {
-        unreachable(why);
+        tool_unreachable(why);
     } else if (result == STORE_REFUSED) {
         refuse(&t->from, why);
     } else if (change == STORE_MEMBER_NONE) {
@@ -438,8 +432,7 @@ static bool failed(enum store_result result, const char *why)
 {
     if (result == STORE_DONE)
         return false;
-    tool_say("%s", why);
-    tool_stop(result == STORE_UNAVAILABLE ? STATUS_UNREACHABLE : STATUS_NO);
+    tool_not_done(result, why);
     return true;
 }
 
@@ -510,15 +503,9 @@ static const struct command {
 
 static void find_command(int argc, char **argv)
 {
-    if (argc == 0)
-        tool_fail(STATUS_USAGE, "what to do? add, remove, role, list, rooms or load");
-    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-        if (strcmp(argv[0], commands[i].word) == 0)
-            member.command = &commands[i];
-    const struct command *c = member.command;
-    if (!c)
-        tool_fail(STATUS_USAGE, "%s: must be add, remove, role, list, rooms or load",
-                  fault_quote(span_of(argv[0])));
+    const struct command *c = &commands[tool_command(
+        argv[0], commands, sizeof(commands) / sizeof(*commands), sizeof(*commands))];
+    member.command = c;
     member.operands = argv + 1;
     member.operand_count = argc - 1;
     if (argc - 1 < c->least || (c->most >= 0 && argc - 1 > c->most))
@@ -556,7 +543,7 @@ static void on_up(void *ctx)
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
-    unreachable(why);
+    tool_unreachable(why);
 }
 
 static void clean_up(void)

@@ -550,8 +550,8 @@ static void on_nodes(void *arg, enum store_result result, const char *why)
         return;
     }
     if (result == STORE_REFUSED)
-        tool_fail(STATUS_FORBIDDEN, "%s: %s", stats.address->label, why);
-    if (result == STORE_UNAVAILABLE) {
+        tool_not_done(result, why);
+    if (result != STORE_DONE) {
         free_nodes(&stats.coming, &stats.coming_count);
         return;
     }
@@ -667,8 +667,10 @@ static void tell_sum(void *arg, enum store_result result, const struct due_sum *
     struct buf text = {0};
 
     (void)arg;
-    if (!sum)
-        tool_fail(result == STORE_REFUSED ? STATUS_FORBIDDEN : STATUS_UNREACHABLE, "%s", why);
+    if (!sum) {
+        tool_not_done(result, why);
+        return;
+    }
     write_sum(sum, &text);
     tool_out_raw(buf_span(&text));
     buf_fini(&text);
@@ -680,10 +682,12 @@ static void on_catalog(void *arg, enum store_result result, struct span text)
     struct fault f;
 
     (void)arg;
-    if (result != STORE_DONE)
-        tool_fail(STATUS_UNREACHABLE, "the catalog in force could not be read");
+    if (result != STORE_DONE) {
+        tool_not_done(result, "the catalog in force could not be read");
+        return;
+    }
     if (text.len == 0)
-        tool_fail(STATUS_NO, "no gateway has a catalog in force here");
+        tool_fail(STATUS_NO, "no catalog is in force: no collabd has run on this Redis");
     stats.catalog = catalog_parse(text, "catalog", &f);
     if (!stats.catalog)
         tool_fail(STATUS_NO, "%s", f.text);
@@ -710,8 +714,10 @@ static void on_down(void *ctx, const char *why)
         tell_verdict(CRITICAL, "%s", why);
         return;
     }
-    if (!stats.was_up)
-        tool_fail(STATUS_UNREACHABLE, "%s", why);
+    if (!stats.was_up) {
+        tool_unreachable(why);
+        return;
+    }
     fault_set(&stats.trouble, "%s", why);
     if (stats.is_live)
         draw();

@@ -13,6 +13,7 @@
 #include "store.h"
 #include "tool.h"
 #include "view.h"
+#include "ws.h"
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -367,7 +368,7 @@ static void on_last(void *arg, enum store_result result, const struct store_page
 {
     (void)arg;
     if (result == STORE_REFUSED)
-        tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.address->label, why);
+        tool_not_done(result, why);
     if (result == STORE_DONE && page->count > (size_t)tail.last)
         start_at(page->room, page->entries[page->count - 1].place);
     else if (result == STORE_DONE)
@@ -434,7 +435,7 @@ static void on_histories(void *arg, enum store_result result, const char *why)
 {
     (void)arg;
     if (result == STORE_REFUSED)
-        tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.address->label, why);
+        tool_not_done(result, why);
     one_less();
 }
 
@@ -464,7 +465,7 @@ static void on_settled(void *arg, enum store_result result, const char *why)
 {
     (void)arg;
     if (result == STORE_REFUSED)
-        tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.address->label, why);
+        tool_not_done(result, why);
     if (result != STORE_DONE)
         return;
     say_listening(tail.room_count, tail.pattern_count);
@@ -510,8 +511,10 @@ static void on_moved(void *ctx, struct span room)
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
-    if (!tail.was_up)
-        tool_fail(STATUS_UNREACHABLE, "%s", why);
+    if (!tail.was_up) {
+        tool_unreachable(why);
+        return;
+    }
     notice(&tail.lost, "%s; what is not kept is missed now; trying again", why);
 }
 
@@ -793,6 +796,16 @@ static void name_device(struct buf *url)
         buf_printf(url, "%cdevice=collab-tail", memchr(at.at, '?', at.len) ? '&' : '?');
 }
 
+/* Before anything is added to it, so that a fault shows it as it was given. */
+static void check_url(void)
+{
+    struct ws_url url = {0};
+    struct fault f;
+    if (ws_url_parse(&url, tail.set.url, &f) < 0)
+        tool_fail(STATUS_USAGE, "--url: %s", f.text);
+    ws_url_fini(&url);
+}
+
 static void connect_gateway(void)
 {
     const struct client_target target = {
@@ -805,6 +818,7 @@ static void connect_gateway(void)
 static void open_gateway(void)
 {
     static const struct client_hooks hooks = {on_open, on_message, on_closed};
+    check_url();
     tail.token = tool_secret(tail.set.token_file, "COLLAB_TOKEN");
     name_device(&tail.url);
     tail.retry_ms = RETRY_FIRST_MS;
@@ -875,19 +889,22 @@ static void read_since(void)
     if (text.at[0] == '-') {
         span_drop(&text, 1);
         if (num_parse(text, 1, LAST_MAX, &tail.last, &f) < 0)
-            tool_fail(STATUS_USAGE, "--since: %s", f.text);
+            tool_fail(STATUS_USAGE, "--since=%s: %s", tail.set.since, f.text);
     } else if (text.at[0] == '@') {
         span_drop(&text, 1);
         if (clock_parse_stamp(text, &tail.since_ms) < 0)
-            tool_fail(STATUS_USAGE, "--since: %s: must be a time such as @2026-11-20T18:00:00Z",
-                      fault_quote(text));
+            tool_fail(STATUS_USAGE, "--since=%s: not a time (like @2026-11-20T18:00:00Z)",
+                      tail.set.since);
     } else if (place_parse(text, &tail.since) == 0) {
         if (tail.room_count != 1 || tail.pattern_count > 0)
-            tool_fail(STATUS_USAGE, "--since: an id is of one room: name that alone");
+            tool_fail(STATUS_USAGE, "--since=%s: an id is of one room: name that alone",
+                      tail.set.since);
     } else {
         int64_t ago_ms;
         if (num_parse_ms(text, 0, INT64_MAX / 2, &ago_ms, &f) < 0)
-            tool_fail(STATUS_USAGE, "--since: %s", f.text);
+            tool_fail(STATUS_USAGE,
+                      "--since=%s: none of ID, -N, TIME (like 10m), @TIME and beginning",
+                      tail.set.since);
         tail.since_ms = clock_wall_ms() - ago_ms;
     }
 }

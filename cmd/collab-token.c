@@ -482,16 +482,6 @@ static const struct command {
     {"keygen", keygen, true, " kind "},
 };
 
-static const struct command *find_command(const char *name)
-{
-    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
-        if (name && strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    if (!name)
-        tool_fail(STATUS_USAGE, "what is to be done? sign, verify, explain or keygen");
-    tool_fail(STATUS_USAGE, "%s: no such command: sign, verify, explain or keygen", name);
-}
-
 static bool is_given(const struct opt *row)
 {
     const char *at = (const char *)&set + row->offset;
@@ -525,7 +515,8 @@ static void check_options(const struct command *c)
 int main(int argc, char **argv)
 {
     int first = tool_start(&program, &set, argc, argv);
-    const struct command *c = find_command(argv[first]);
+    const struct command *c = &commands[tool_command(
+        argv[first], commands, sizeof(commands) / sizeof(*commands), sizeof(*commands))];
     const char *file = argv[first + 1];
 
     check_options(c);

@@ -214,16 +214,10 @@ static void print_items(void)
 
 /* --- asking -------------------------------------------------------------------------------- */
 
-static void fail(enum store_result result, const char *why)
-{
-    tool_say("%s", why);
-    tool_stop(result == STORE_UNAVAILABLE ? STATUS_UNREACHABLE : STATUS_NO);
-}
-
 static void answered(enum store_result result, const char *why)
 {
     if (result != STORE_DONE)
-        fail(result, why);
+        tool_not_done(result, why);
     else if (--who.outstanding == 0)
         print_items();
 }
@@ -349,7 +343,7 @@ static void on_owned(void *arg, enum store_result result, const char *why)
 {
     (void)arg;
     if (result != STORE_DONE)
-        fail(result, why);
+        tool_not_done(result, why);
     else if (--who.outstanding == 0)
         count_rooms();
 }
@@ -382,7 +376,7 @@ static void on_owners(void *arg, enum store_result result, const char *why)
 {
     (void)arg;
     if (result != STORE_DONE) {
-        fail(result, why);
+        tool_not_done(result, why);
         return;
     }
     who.outstanding = 1;
@@ -411,11 +405,11 @@ static void on_catalog(void *arg, enum store_result result, struct span text)
 
     (void)arg;
     if (result != STORE_DONE) {
-        fail(result, "the catalog in force could not be read");
+        tool_not_done(result, "the catalog in force could not be read");
         return;
     }
     if (text.len == 0)
-        tool_fail(STATUS_NO, "no gateway has a catalog in force here");
+        tool_fail(STATUS_NO, "no catalog is in force: no collabd has run on this Redis");
     who.catalog = catalog_parse(text, "catalog", &f);
     if (!who.catalog)
         tool_fail(STATUS_NO, "%s", f.text);
@@ -493,7 +487,7 @@ static void on_settled(void *arg, enum store_result result, const char *why)
 {
     (void)arg;
     if (result == STORE_REFUSED)
-        tool_fail(STATUS_FORBIDDEN, "%s", why);
+        tool_not_done(result, why);
     if (result == STORE_DONE)
         tool_say("watching");
 }
@@ -519,9 +513,10 @@ static void on_up(void *ctx)
 static void on_down(void *ctx, const char *why)
 {
     (void)ctx;
-    tool_say("%s", why);
-    if (!who.set.watch || !who.begun)
-        tool_stop(STATUS_UNREACHABLE);
+    if (who.set.watch && who.begun)
+        tool_say("%s", why);
+    else
+        tool_unreachable(why);
 }
 
 static void read_operand(int argc, char **argv)

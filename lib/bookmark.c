@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uthash.h>
+#include <uv.h>
 
 struct mark {
     UT_hash_handle hh;
@@ -79,7 +80,7 @@ void bookmark_each(struct bookmark *b, bookmark_room *each, void *arg)
 
 static int fail(const char *path, struct fault *f)
 {
-    return fault_set(f, "%s: %s", path, strerror(errno));
+    return fault_set(f, "%s: %s", path, uv_strerror(-errno));
 }
 
 static int read_file(const char *path, struct buf *text, struct fault *f)

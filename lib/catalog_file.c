@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 #define TOP(field) offsetof(struct catalog, field)
 #define PART(key, schema)                                                                          \
@@ -82,7 +83,7 @@ static int read_all(FILE *in, struct buf *out, struct fault *f)
     while (!feof(in)) {
         out->len += fread(buf_room(out, BUFSIZ), 1, BUFSIZ, in);
         if (ferror(in))
-            return fault_set(f, "%s", strerror(errno));
+            return fault_set(f, "%s", uv_strerror(-errno));
         if (out->len > CATALOG_BYTES_MAX)
             return fault_set(f, "larger than 1m, which a catalog may be");
     }
@@ -96,7 +97,7 @@ struct catalog *catalog_load(const char *path, struct fault *f)
     FILE *in = fopen(path, "re");
 
     if (!in) {
-        fault_set(f, "%s: %s", path, strerror(errno));
+        fault_set(f, "%s: %s", path, uv_strerror(-errno));
         return NULL;
     }
     if (read_all(in, &text, f) != 0)

@@ -42,6 +42,19 @@ static int out_of_range(int64_t min, int64_t max, format_fn *format, struct faul
     return -1;
 }
 
+/* Where all is allowed that can be said, the end of it is no help to who said too little. */
+static int too_small(int64_t min, int64_t max, format_fn *format, struct fault *f)
+{
+    struct buf least = {0};
+
+    if (max < INT64_MAX)
+        return out_of_range(min, max, format, f);
+    format(&least, min);
+    fault_set(f, "must be %s at least", least.at);
+    buf_fini(&least);
+    return -1;
+}
+
 /* The digits that a text begins with. */
 struct digits {
     size_t count;
@@ -79,7 +92,9 @@ int num_parse(struct span text, int64_t min, int64_t max, int64_t *out, struct f
 
     if (d.count == 0 || text.len != 0)
         return fault_set(f, "not a whole number");
-    if (d.over || d.value < min || d.value > max)
+    if (!d.over && d.value < min)
+        return too_small(min, max, format_plain, f);
+    if (d.over || d.value > max)
         return out_of_range(min, max, format_plain, f);
     *out = d.value;
     return 0;
@@ -125,8 +140,10 @@ int num_parse_ms(struct span text, int64_t min, int64_t max, int64_t *out, struc
     if (part < 0)
         return fault_set(f, "finer than a millisecond");
     if (whole.over || __builtin_mul_overflow(whole.value, worth, &ms) ||
-        __builtin_add_overflow(ms, part, &ms) || ms < min || ms > max)
+        __builtin_add_overflow(ms, part, &ms) || ms > max)
         return out_of_range(min, max, num_format_ms, f);
+    if (ms < min)
+        return too_small(min, max, num_format_ms, f);
     *out = ms;
     return 0;
 }

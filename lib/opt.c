@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum {
     FILE_BYTES_MAX = 1 << 20, /* of a settings file */
@@ -488,7 +489,7 @@ static int read_all(FILE *in, struct buf *out, struct fault *f)
         size_t got = fread(buf_room(out, BUFSIZ), 1, BUFSIZ, in);
         out->len += got;
         if (ferror(in))
-            return fault_set(f, "%s", strerror(errno));
+            return fault_set(f, "%s", uv_strerror(-errno));
         if (out->len > FILE_BYTES_MAX)
             return fault_set(f, "larger than a settings file may be");
     }
@@ -501,7 +502,7 @@ static int take_file(struct parse *k, const char *path)
     FILE *in = fopen(path, "re");
 
     if (!in)
-        return fault_set(k->f, "%s: %s", path, strerror(errno));
+        return fault_set(k->f, "%s: %s", path, uv_strerror(-errno));
     int result = read_all(in, &text, k->f);
     fclose(in);
     if (result != 0)

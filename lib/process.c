@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { FILE_BYTES = 8192 };
 
@@ -19,12 +20,12 @@ static int read_file(int64_t pid, const char *name, char *text, struct fault *f)
     FILE *file = fopen(path, "re");
     if (!file)
         return fault_set(f, "process %" PRId64 ": %s", pid,
-                         errno == ENOENT ? "there is none" : strerror(errno));
+                         errno == ENOENT ? "there is none" : uv_strerror(-errno));
     size_t len = fread(text, 1, FILE_BYTES - 1, file);
     int error = ferror(file) ? errno : 0;
     fclose(file);
     if (error)
-        return fault_set(f, "process %" PRId64 ": %s", pid, strerror(error));
+        return fault_set(f, "process %" PRId64 ": %s", pid, uv_strerror(-error));
     text[len] = '\0';
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 struct spool {
     char *waiting; /* paths */
@@ -33,7 +34,7 @@ struct spool *spool_open(const char *dir, struct fault *f)
 
     if ((mkdir(dir, 0700) != 0 && errno != EEXIST) ||
         (fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-        fault_set(f, "%s: %s", dir, strerror(errno));
+        fault_set(f, "%s: %s", dir, uv_strerror(-errno));
         return NULL;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -68,7 +69,7 @@ char *spool_path(struct spool *s)
 static int fail(struct spool *s, struct fault *f)
 {
     s->failed = true;
-    return fault_set(f, "%s: %s", s->fresh, strerror(errno));
+    return fault_set(f, "%s: %s", s->fresh, uv_strerror(-errno));
 }
 
 static FILE *create(const char *path)

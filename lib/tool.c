@@ -3,6 +3,7 @@
 #include "embedded.h"
 #include "log.h"
 #include "mem.h"
+#include "near.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,6 +31,7 @@ static struct {
     bool progress_shown;
     int64_t progress_ms;
     struct redis_address redis;
+    bool redis_guessed; /* nobody named it, and it is not collabd's own */
 } tool;
 
 static volatile sig_atomic_t caught; /* the signal that ends the tool; 0: none */
@@ -309,6 +311,8 @@ const struct redis_address *tool_redis(const char *named)
         source = "$COLLAB_REDIS";
     } else if (embedded_url(&embedded)) {
         url = embedded.at;
+    } else {
+        tool.redis_guessed = true;
     }
 
     struct fault f;
@@ -316,6 +320,63 @@ const struct redis_address *tool_redis(const char *named)
         tool_fail(STATUS_USAGE, "%s%s%s", source ? source : "", source ? ": " : "", f.text);
     buf_fini(&embedded);
     return &tool.redis;
+}
+
+void tool_unreachable(const char *why)
+{
+    if (tool.stopped)
+        return;
+    tool_say("%s", why);
+    if (tool.redis_guessed)
+        tool_say("no collabd runs here with a Redis of its own; --redis or $COLLAB_REDIS names "
+                 "another");
+    tool_stop(STATUS_UNREACHABLE);
+}
+
+void tool_not_done(enum store_result result, const char *why)
+{
+    if (result == STORE_UNAVAILABLE) {
+        tool_unreachable(why);
+        return;
+    }
+    tool_say("%s: %s", tool.redis.label, why);
+    tool_stop(STATUS_FORBIDDEN);
+}
+
+/* --- What the command line names --- */
+
+static const char *row_name(const void *rows, size_t size, size_t i)
+{
+    const char *name;
+    memcpy(&name, (const char *)rows + i * size, sizeof(name));
+    return name;
+}
+
+/* sign, verify or explain */
+static void list_names(const void *rows, size_t count, size_t size, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_printf(out, "%s%s",
+                   i == 0          ? ""
+                   : i + 1 < count ? ", "
+                                   : " or ",
+                   row_name(rows, size, i));
+}
+
+size_t tool_command(const char *word, const void *rows, size_t count, size_t size)
+{
+    struct buf names = {0};
+    for (size_t i = 0; word && i < count; i++)
+        if (strcmp(row_name(rows, size, i), word) == 0)
+            return i;
+    for (size_t i = 0; word && i < count; i++)
+        if (near_is(span_of(word), row_name(rows, size, i)))
+            tool_fail(STATUS_USAGE, "unknown command %s (did you mean %s?)",
+                      fault_quote(span_of(word)), row_name(rows, size, i));
+    list_names(rows, count, size, &names);
+    if (!word)
+        tool_fail(STATUS_USAGE, "a command is missing: %s", names.at);
+    tool_fail(STATUS_USAGE, "unknown command %s: %s", fault_quote(span_of(word)), names.at);
 }
 
 static void read_secret(const char *file, struct buf *b)

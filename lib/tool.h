@@ -22,6 +22,17 @@ void tool_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tool_fail(enum exit_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
 
+/* Which of the commands word is. Each of the count rows, of size bytes, begins with a command's
+ * name. NULL and any other word end the tool with STATUS_USAGE, and it says what there is. */
+size_t tool_command(const char *word, const void *rows, size_t count, size_t size);
+
+/* Says why Redis can't be had, and, if nobody named one, where another would be; then stops with
+ * STATUS_UNREACHABLE. Of a tool that has stopped it says nothing. */
+void tool_unreachable(const char *why);
+
+/* The same for a result that is not STORE_DONE. When Redis said no: why, and STATUS_FORBIDDEN. */
+void tool_not_done(enum store_result result, const char *why);
+
 /* Shows a line that the next one replaces, when standard error is a terminal; a few a second are
  * enough, others are dropped. tool_say() and the end of the tool erase it. */
 void tool_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

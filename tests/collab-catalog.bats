@@ -51,11 +51,12 @@ put() # CATALOG
 }
 
 @test "wrong usage" {
-    fails 2 'a command, and one file at most, are needed: see --help' collab-catalog
-    fails 2 'a command, and one file at most, are needed: see --help' \
+    fails 2 'a command is missing: types, asyncapi, show or check' collab-catalog
+    fails 2 'types takes one FILE' \
         collab-catalog types "$KANBAN" "$KANBAN"
-    fails 2 'tpyes: no such command: types, asyncapi, show or check' collab-catalog tpyes
-    fails 2 'no-such-file: No such file or directory' collab-catalog check no-such-file
+    fails 2 'unknown command "tpyes" (did you mean types?)' collab-catalog tpyes
+    fails 2 'unknown command "x": types, asyncapi, show or check' collab-catalog x
+    fails 2 'no-such-file: no such file or directory' collab-catalog check no-such-file
 }
 
 @test "more than a catalog may be" {
@@ -97,7 +98,7 @@ put() # CATALOG
 @test "a Redis that does not answer is not waited for without end" {
     start_redis
     kill -STOP "$(pid_of redis)"
-    run -6 collab-catalog show --timeout 100ms
+    run -6 collab-catalog show --limit 100ms
 }
 
 # --- types ---

@@ -82,7 +82,7 @@ watched() # TEXT
 
 @test "an event that goes to several rooms is told in each" {
     watch_redis
-    collab-member -q -C "$BATS_TEST_DIRNAME/../examples/todo/catalog.json" add workspace:w1 ann
+    collab-member -q -c "$BATS_TEST_DIRNAME/../examples/todo/catalog.json" add workspace:w1 ann
     watched '"room":"user:ann","rooms":["workspace:w1","user:ann"]'
     watched '"room":"workspace:w1","rooms":["workspace:w1","user:ann"]'
 }
@@ -134,9 +134,9 @@ watched() # TEXT
 
 @test "usage is checked" {
     run -2 collab-member
-    [ "$output" = 'collab-member: what to do? add, remove, role, list, rooms or load' ]
+    [ "$output" = 'collab-member: a command is missing: add, remove, role, list, rooms or load' ]
     run -2 collab-member ad workspace:w1 ann
-    [ "$output" = 'collab-member: "ad": must be add, remove, role, list, rooms or load' ]
+    [ "$output" = 'collab-member: unknown command "ad" (did you mean add?)' ]
     run -2 collab-member role workspace:w1 ann
     [ "$output" = 'collab-member: usage: collab-member role ROOM USER ROLE' ]
     run -1 collab-member add 'workspace:*' ann

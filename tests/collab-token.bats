@@ -143,8 +143,8 @@ stamp() # SECONDS
 }
 
 @test "commands and their options are held to each other" {
-    wrong_usage 'what is to be done? sign, verify, explain or keygen'
-    wrong_usage 'sgin: no such command: sign, verify, explain or keygen' sgin
+    wrong_usage 'a command is missing: sign, verify, explain or keygen'
+    wrong_usage 'unknown command "sgin" (did you mean sign?)' sgin
     wrong_usage 'sign takes no FILE' sign file
     wrong_usage 'verify takes one FILE' verify a b
     wrong_usage 'keygen: which FILE is the key to be written to?' keygen

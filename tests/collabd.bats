@@ -98,7 +98,7 @@ END
     is_wrong "$file:2: unknown setting 'nod' (did you mean node?)" -c "$file"
     echo 'listen' >"$file"
     is_wrong "$file:1: not of the form: name = value" -c "$file"
-    is_wrong "$BATS_TEST_TMPDIR/none: No such file or directory" -c "$BATS_TEST_TMPDIR/none"
+    is_wrong "$BATS_TEST_TMPDIR/none: no such file or directory" -c "$BATS_TEST_TMPDIR/none"
 }
 
 @test "values that a setting does not take" {
@@ -109,6 +109,9 @@ END
     is_wrong '--log-format=xml: not one of text, json' --log-format xml
     is_wrong '--leeway=31s: out of range 0s to 30s' --leeway 31s
     is_wrong '--node=a b: only letters, digits and . _ ~ @ -' --node 'a b'
+    is_wrong '--origin example.org: not like https://app.example.org, nor *' --origin example.org
+    is_wrong '--origin https://a.org/: not like https://app.example.org, nor *' \
+        --origin https://a.org/
     echo 'max-message = 1t' >"$file"
     is_wrong "$file:1: max-message=1t: not a size (like 4096, 64k, 16m or 1g)" -c "$file"
 }
@@ -118,6 +121,18 @@ END
     is_wrong '--redis: Redis URL: port: not a whole number' --redis redis://:s3cret@host:port
     is_wrong '--redis: Redis URL: a user needs a password: user:password@' \
         --redis redis://s3cret@host
+}
+
+@test "a check finds what is wrong with addresses, keys and Redis, and makes nothing" {
+    is_wrong '--listen 127.0.0.1:x: not a whole number' --check --listen 127.0.0.1:x
+    is_wrong 'nokey: no such file or directory' --check --key-file nokey
+    is_wrong '--redis: Redis URL: must begin with redis://, redis+sentinel:// or unix:' \
+        --check --redis localhost
+    run -2 collabd --check --listen 0.0.0.0
+    [ "$output" = 'collabd: --listen 0.0.0.0: beyond loopback only with --key-file' ]
+    XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
+    run -0 collabd --check
+    [ ! -e "$XDG_STATE_HOME/collab" ]
 }
 
 # --- listening ---

@@ -95,6 +95,36 @@ static bool is_loopback(const struct sockaddr_storage *a)
     return ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24 == 127;
 }
 
+static int check_path(const char *path, struct fault *f)
+{
+    enum { PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1 };
+    if (!*path)
+        return fault_set(f, "the path is missing");
+    if (strlen(path) > PATH_BYTES_MAX)
+        return fault_set(f, "the path is longer than %d bytes", PATH_BYTES_MAX);
+    return 0;
+}
+
+static int check_address(const struct settings *set, const char *address, struct fault *f)
+{
+    struct sockaddr_storage a = {0};
+    if (strncmp(address, UNIX, strlen(UNIX)) == 0)
+        return check_path(address + strlen(UNIX), f);
+    if (parse_address(without_scheme(address), set->port, &a, f) != 0)
+        return -1;
+    if (!set->key_files.count && !is_loopback(&a))
+        return fault_set(f, "beyond loopback only with --key-file");
+    return 0;
+}
+
+int listen_check(const struct settings *set, struct fault *f)
+{
+    for (size_t i = 0; i < set->listen.count; i++)
+        if (check_address(set, set->listen.at[i], f) != 0)
+            return fault_at(f, "--listen %s", set->listen.at[i]);
+    return 0;
+}
+
 static void write_address(int fd, struct buf *out)
 {
     union {
@@ -201,8 +231,6 @@ static int bind_tcp(struct port *p, struct span text, struct fault *f)
     uv_os_fd_t fd;
     if (parse_address(text, g->settings.port, &a, f) != 0)
         return -1;
-    if (!g->settings.key_files.count && !is_loopback(&a))
-        return fault_set(f, "beyond loopback only with --key-file");
     bool shared = g->settings.reuse_port;
     if (shared && share_port(p, a.ss_family, f) != 0)
         return -1;
@@ -249,11 +277,7 @@ static int bind_error(const char *path, int error)
 static int bind_unix(struct port *p, const char *path, struct fault *f)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (!*path)
-        return fault_set(f, "the path is missing");
-    if (strlen(path) >= sizeof(a.sun_path))
-        return fault_set(f, "the path is longer than %zu bytes", sizeof(a.sun_path) - 1);
-    strcpy(a.sun_path, path);
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
     if (is_stale(&a))
         unlink(path);
     int error = uv_pipe_bind(&p->u.pipe, path);

@@ -5,8 +5,12 @@
 #include "gateway.h"
 #include "proxied.h"
 
+/* Whether the settings name addresses: as far as their text tells, and without keys on loopback
+ * only. 0, or -1 with a fault that names the address. What follows takes them for checked. */
+int listen_check(const struct settings *set, struct fault *f);
+
 /* Listens at every address of the settings; connections are accepted as the loop runs. NULL with
- * a fault that names the address. Without keys it refuses what is not loopback. */
+ * a fault that names the address. */
 struct listener;
 struct listener *listen_open(struct gateway *g, struct proxieds *proxieds, struct fault *f);
 

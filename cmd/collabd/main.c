@@ -99,25 +99,28 @@ static void hang_up(uv_signal_t *handle, int number)
 
 /* --- Redis -------------------------------------------------------------------------------- */
 
-/* The one that was named, or one of our own. */
-static void find_redis(struct collabd *d)
+static int read_redis(struct collabd *d, struct fault *f)
+{
+    const char *named = d->gateway.settings.redis;
+    if (named && redis_address_parse(&d->redis, span_of(named), f) != 0)
+        return fault_at(f, "--redis");
+    return 0;
+}
+
+/* One of our own, where none was named. */
+static void start_redis(struct collabd *d)
 {
     struct fault f;
     struct buf url = {0};
-    const char *named = d->gateway.settings.redis;
-    if (named) {
-        buf_text(&url, named);
-    } else {
-        d->embedded = embedded_start(&f);
-        if (!d->embedded)
-            fail(STATUS_UNREACHABLE, &f);
-        embedded_supervise(d->embedded, &d->loop);
-        embedded_url(&url);
-    }
-    if (redis_address_parse(&d->redis, buf_span(&url), &f) != 0) {
-        fault_at(&f, "--redis");
-        fail(STATUS_USAGE, &f);
-    }
+    if (d->gateway.settings.redis)
+        return;
+    d->embedded = embedded_start(&f);
+    if (!d->embedded)
+        fail(STATUS_UNREACHABLE, &f);
+    embedded_supervise(d->embedded, &d->loop);
+    embedded_url(&url);
+    if (redis_address_parse(&d->redis, buf_span(&url), &f) != 0)
+        fail(STATUS_UNREACHABLE, &f);
     buf_fini(&url);
 }
 
@@ -308,13 +311,17 @@ static void take_down(struct collabd *d)
 }
 
 /* What --check found good, in words. */
-static int check_passed(struct gateway *g)
+static int check_passed(struct collabd *d)
 {
+    struct gateway *g = &d->gateway;
     printf("catalog %s, %.12s: %zu rooms, %zu events, %zu messages\n", g->catalog->name,
            g->catalog->digest, g->catalog->room_count, g->catalog->event_count,
            g->catalog->message_count);
     catalog_unref(g->catalog);
+    keyring_free(g->keys);
+    networks_fini(&g->trusted_proxies);
     tls_identity_free(g->identity);
+    redis_address_fini(&d->redis);
     opt_free(&settings_program, &g->settings);
     return STATUS_OK;
 }
@@ -333,6 +340,24 @@ static int supervise(struct gateway *g, int argc, char **argv)
     return (int)status;
 }
 
+/* All that a setting can be found wrong for before it is used. The key of development mode is made
+ * later: a check makes nothing. */
+static int read_what_is_set(struct collabd *d, struct fault *f)
+{
+    struct gateway *g = &d->gateway;
+    struct settings *set = &g->settings;
+    g->catalog = reload_catalog(set, f);
+    if (!g->catalog)
+        return -1;
+    limits_settle(&g->limits, set, g->catalog);
+    g->connections_room = g->limits.connections;
+    if (reload_proxies(set, &g->trusted_proxies, f) != 0 || web_check_origins(set, f) != 0 ||
+        listen_check(set, f) != 0 || neighbours_check(g, f) != 0 || www_check(g, f) != 0 ||
+        reload_identity(set, &g->identity, f) != 0 || read_redis(d, f) != 0)
+        return -1;
+    return set->check && auth_is_development(g) ? 0 : auth_load(g, f);
+}
+
 int main(int argc, char **argv)
 {
     static struct collabd d;
@@ -342,24 +367,15 @@ int main(int argc, char **argv)
     d.argc = argc;
     d.argv = argv;
     log_open("collabd", (enum log_level)set->log_level, set->log_format == 1);
-    d.gateway.catalog = reload_catalog(set, &f);
-    if (!d.gateway.catalog)
-        fail(STATUS_USAGE, &f);
-    limits_settle(&d.gateway.limits, set, d.gateway.catalog);
-    d.gateway.connections_room = d.gateway.limits.connections;
-    if (reload_proxies(set, &d.gateway.trusted_proxies, &f) != 0 ||
-        neighbours_check(&d.gateway, &f) != 0 || www_check(&d.gateway, &f) != 0 ||
-        reload_identity(set, &d.gateway.identity, &f) != 0)
+    if (read_what_is_set(&d, &f) != 0)
         fail(STATUS_USAGE, &f);
     if (set->check)
-        return check_passed(&d.gateway);
-    if (auth_load(&d.gateway, &f) != 0)
-        fail(STATUS_USAGE, &f);
+        return check_passed(&d);
     if (set->workers && !set->worker)
         return supervise(&d.gateway, argc, argv);
     raise_descriptor_limit(&d.gateway);
     set_up_loop(&d);
-    find_redis(&d);
+    start_redis(&d);
     set_up_stages(&d);
     uv_run(&d.loop, UV_RUN_DEFAULT);
     take_down(&d);

@@ -263,7 +263,7 @@ static void hand_on(struct secure *c)
     struct gateway *g = c->all->gateway;
     int ends[2];
     if (open_pair(ends) != 0) {
-        log_limited(LOG_KIND_TLS, LOG_WARNING, "tls: no pair of sockets: %s", strerror(errno));
+        log_limited(LOG_KIND_TLS, LOG_WARNING, "tls: no pair of sockets: %s", uv_strerror(-errno));
         end(c);
         return;
     }

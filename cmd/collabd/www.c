@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum { DIRECTORY = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 
@@ -188,7 +189,7 @@ int www_check(const struct gateway *g, struct fault *f)
     const char *root = g->settings.www;
     int fd = root ? open(root, DIRECTORY) : -1;
     if (root && fd < 0)
-        return fault_set(f, "--www: %s: %s", root, strerror(errno));
+        return fault_set(f, "--www: %s: %s", root, uv_strerror(-errno));
     if (fd >= 0)
         close(fd);
     return 0;

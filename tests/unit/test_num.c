@@ -77,6 +77,7 @@ static void numbers_out_of_range(void **state)
     assert_refuses(num_parse, "99999", 0, 65535, "out of range 0 to 65535");
     assert_refuses(num_parse, "-1", 0, 65535, "out of range 0 to 65535");
     assert_refuses(num_parse, "99999999999999999999999999", 1, 9, "out of range 1 to 9");
+    assert_refuses(num_parse, "0", 1, INT64_MAX, "must be 1 at least");
     assert_refuses(num_parse, "9223372036854775808", 0, INT64_MAX,
                    "out of range 0 to 9223372036854775807");
     assert_refuses(num_parse, "-9223372036854775809", INT64_MIN, 0,
@@ -125,6 +126,7 @@ static void durations_out_of_range(void **state)
 {
     (void)state;
     assert_refuses(num_parse_ms, "0", 1, 3600000, "out of range 1ms to 1h");
+    assert_refuses(num_parse_ms, "0", 1, INT64_MAX, "must be 1ms at least");
     assert_refuses(num_parse_ms, "3600.001", 1, 3600000, "out of range 1ms to 1h");
     assert_refuses(num_parse_ms, "31", 0, 30000, "out of range 0s to 30s");
     assert_refuses(num_parse_ms, "9223372036854775.808s", 0, INT64_MAX,

@@ -486,11 +486,11 @@ static void overridden_settings_are_checked_too(void **state)
 static void a_file_that_cannot_be_read_is_told(void **state)
 {
     (void)state;
-    assert_wrong("--config=/nonexistent/c.conf", "/nonexistent/c.conf: No such file or directory");
-    assert_wrong("-c /", "/: Is a directory");
+    assert_wrong("--config=/nonexistent/c.conf", "/nonexistent/c.conf: no such file or directory");
+    assert_wrong("-c /", "/: illegal operation on a directory");
     assert_wrong("-c /dev/zero", "/dev/zero: larger than a settings file may be");
     use_file("port = 7");
-    assert_wrong("-c /nonexistent", "/nonexistent: No such file or directory");
+    assert_wrong("-c /nonexistent", "/nonexistent: no such file or directory");
 }
 
 static void a_preset_file_may_be_absent(void **state)
@@ -553,7 +553,7 @@ static void a_reload_that_fails_changes_nothing(void **state)
     assert_rooms("a:1|");
     unlink(run.path);
     assert_int_equal(reload(), -1);
-    assert_non_null(strstr(run.f.text, "No such file or directory"));
+    assert_non_null(strstr(run.f.text, "no such file or directory"));
     assert_memory_equal(&before, &run.settings, sizeof(before));
     use_file("type = three\n");
     assert_int_equal(reload(), 0);

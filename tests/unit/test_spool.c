@@ -136,7 +136,7 @@ static void what_cannot_be_written_is_told(void **state)
 
     (void)state;
     assert_null(spool_open("/nonexistent/spool", &f));
-    assert_string_equal(f.text, "/nonexistent/spool: No such file or directory");
+    assert_string_equal(f.text, "/nonexistent/spool: no such file or directory");
     snprintf(fresh, sizeof(fresh), "%s.new", path);
     assert_int_equal(mkdir(fresh, 0700), 0);
     assert_int_equal(spool_add(s, span_of("x"), &f), -1);

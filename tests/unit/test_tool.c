@@ -430,6 +430,23 @@ static void finds_redis(const char *option, const char *label)
     assert_int_equal(was.out[strlen(label)], '\n');
 }
 
+static int reaches_none(void)
+{
+    start_plain();
+    tool_redis(redis_option);
+    tool_unreachable("no answer");
+    tool_unreachable("is said once");
+    return tool_run();
+}
+
+static void is_unreachable(const char *option, const char *said)
+{
+    redis_option = option;
+    run(reaches_none);
+    assert_int_equal(was.status, STATUS_UNREACHABLE);
+    assert_string_equal(was.err, said);
+}
+
 static int listen_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -453,6 +470,10 @@ static void test_redis(void **state)
     unsetenv("COLLAB_REDIS");
 
     finds_redis(NULL, "redis://127.0.0.1:6379");
+    is_unreachable(NULL, "collab-test: no answer\n"
+                         "collab-test: no collabd runs here with a Redis of its own; --redis or "
+                         "$COLLAB_REDIS names another\n");
+    is_unreachable("redis://127.0.0.1:7002", "collab-test: no answer\n");
     assert_int_equal(mkdir(run_dir, 0700), 0);
     int fd = listen_unix(path);
     finds_redis(NULL, url);
