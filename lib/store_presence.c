@@ -88,6 +88,7 @@ void store_owner_end(struct store *s, struct span owner, int64_t in_ms)
     struct span argv[] = {span_of("PEXPIRE"), store_name(s, LEASE_KEY, owner), number(in_ms, ms)};
 
     redis_command(s->redis, NULL, NULL, 3, argv);
+    owners_set(s, "SADD", owner);
 }
 
 void store_owner_claim(struct store *s, struct span owner, int64_t period_ms, store_alive *done,

@@ -38,7 +38,8 @@ typedef void store_alive(void *arg, enum store_result result, bool alive);
 void store_owner_renew(struct store *s, struct span owner, struct span node, int64_t lease_ms,
                        store_alive *done, void *arg);
 
-/* Ends the life in so many milliseconds; what it owns is left to whoever finds it. */
+/* Ends the life in so many milliseconds; what it owns is left to whoever finds it. So is what it
+ * came to own after others had taken it for over and cleared up. */
 void store_owner_end(struct store *s, struct span owner, int64_t in_ms);
 
 /* Notes that the owner has entries there (before the first is made), or has none any more. name:

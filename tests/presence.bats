@@ -190,10 +190,23 @@ no_owner_but() # COUNT
     hears watch '"room:in","room":"project:p1","user":"ann"'
     kill -STOP "$(pid_of c)"
     hears watch '"room:out","room":"project:p1","user":"ann"'
+    wait_until no_owner_but 2
+    tell ann '{"type":"subscribe","data":["project:p2"],"ref":2}' # before it knows that it is dead
     kill -CONT "$(pid_of c)"
     wait_until has_lines watch '"room:in","room":"project:p1","user":"ann"' 2
     run -0 redis hkeys 'collab:present:{project:p1}'
     [ "$(sort <<<"$output" | tr '\n' ' ')" = 'ann watch ' ]
+    hears ann '"ref":2'
+    tell ann '{"type":"unsubscribe","data":["project:p2"],"ref":3}'
+    hears ann '"ref":3'
+    wait_until eval '[ "$(redis exists "collab:present:{project:p2}")" = 0 ]'
+    wait_until nothing_is_owned_but 3
+}
+
+# Nothing is left of an owner that nobody would clear away.
+nothing_is_owned_but() # COUNT
+{
+    no_owner_but "$1" && [ "$(redis --scan --pattern 'collab:owned:*' | wc -l)" -le "$1" ]
 }
 
 @test "what a node owned when it lost Redis is set right when it has it again" {
