@@ -265,6 +265,19 @@ post_as() # CLAIMS
     [ "$(sed -n '1s/.*"type":"\([^"]*\)".*/\1/p' "$(here)/slow.out")" = hello ]
 }
 
+@test "of what a client asks while it is being judged so much is kept, and no more" {
+    local i
+    TIME_TO_ANSWER=20s start_gate gate
+    knock slow
+    for ((i = 1; i <= 65; i++)); do
+        tell slow "{\"type\":\"ping\",\"ref\":$i}"
+    done
+    hears slow '"code":"too_many","message":"too much was asked before the session was let in","ref":65'
+    touch "$BATS_TEST_TMPDIR/gate.go"
+    hears slow '"type":"pong","ref":64'
+    [ "$(heard slow '"type":"pong"')" -eq 64 ]
+}
+
 @test "the helper instead of a claim" {
     start_gate gate ' | .auth = {claims: {email_verified: true}, helper: "instead"}'
     knock no ',"email_verified":true'

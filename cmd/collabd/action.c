@@ -19,6 +19,66 @@
 
 enum { LOG_KIND_UNKNOWN = 3, LOG_KIND_UNHEARD = 8 };
 
+/* --- before a session is in ----------------------------------------------------------------- */
+
+enum { HELD_MAX = 64 };
+
+/* What a client asked before it was in. */
+struct held {
+    struct held *next;
+    struct buf name, ref, data;
+};
+
+/* A session whose token is being judged, or whose rooms are being joined. */
+struct entering {
+    struct held *held;
+    int held_count;
+    size_t held_bytes;
+};
+
+static void held_free(struct held *h)
+{
+    buf_fini(&h->name);
+    buf_fini(&h->ref);
+    buf_fini(&h->data);
+    free(h);
+}
+
+static void hold(struct session *s, struct span name, const struct request *r)
+{
+    struct entering *e = s->entering;
+    if (e->held_count == HELD_MAX ||
+        e->held_bytes + r->data.len > (size_t)s->gateway->limits.message_bytes) {
+        session_refuse(s, r, ERROR_TOO_MANY, "too much was asked before the session was let in",
+                       NULL);
+        return;
+    }
+    struct held *h = mem_zero(sizeof(*h));
+    buf_join(&h->name, name);
+    buf_join(&h->ref, r->ref);
+    buf_join(&h->data, r->data);
+    e->held_count++;
+    e->held_bytes += r->data.len;
+    LL_APPEND(e->held, h);
+}
+
+/* The session is in, or will never be: what waited is carried out. */
+static void release_held(struct session *s)
+{
+    struct entering *e = s->entering;
+    struct held *h, *next;
+    s->entering = NULL;
+    if (!e)
+        return;
+    LL_FOREACH_SAFE (e->held, h, next) {
+        struct request r = {.ref = buf_span(&h->ref), .data = buf_span(&h->data)};
+        if (!session_is_closing(s))
+            action_do(s, buf_span(&h->name), &r);
+        held_free(h);
+    }
+    free(e);
+}
+
 /* --- coming, going, ping ------------------------------------------------------------------- */
 
 static struct json *greeting(const struct session *s)
@@ -49,6 +109,7 @@ static void greet(void *arg, enum store_result result, const char *why)
     w->data = greeting(s);
     reply_done_as(w, session_notices(s)->ack);
     away_begin(s);
+    release_held(s);
     session_unref(s);
 }
 
@@ -59,10 +120,15 @@ static void placed(void *arg)
     bus_settle(w->session->gateway->bus, greet, arg);
 }
 
+static void welcome(struct waiting *w)
+{
+    people_enter(w->session);
+    join_own_rooms(w->session, placed, w);
+}
+
 void action_welcome(struct session *s, const struct request *r)
 {
-    people_enter(s);
-    join_own_rooms(s, placed, reply_wait(s, r, NULL));
+    welcome(reply_wait(s, r, NULL));
 }
 
 void action_goodbye(struct session *s)
@@ -74,112 +140,45 @@ void action_goodbye(struct session *s)
 
 /* --- who it is ---------------------------------------------------------------------------- */
 
-enum { HELD_MAX = 64 };
-
-/* What a client asked before it was known who it is. */
-struct held {
-    struct held *next;
-    struct buf name, ref, data;
-};
-
-/* A session whose token is being judged. */
-struct entering {
-    struct session *session;
-    struct catalog *catalog; /* that the message is of */
-    struct request request;  /* its ref is our own */
-    struct held *held;
-    int held_count;
-    size_t held_bytes;
-};
-
-static void held_free(struct held *h)
+static void let_in(struct waiting *w, struct identity *who)
 {
-    buf_fini(&h->name);
-    buf_fini(&h->ref);
-    buf_fini(&h->data);
-    free(h);
+    session_identify(w->session, who);
+    join_review(w->session, JOIN_KEEP);
+    welcome(w);
 }
 
-/* Whether a request waits until it is known who asks. */
-static bool hold(struct session *s, struct span name, const struct request *r)
+static void keep_out(struct waiting *w, enum error_code code, const char *why)
 {
-    struct entering *e = s->entering;
-    if (!e || e->held_count == HELD_MAX ||
-        e->held_bytes + r->data.len > (size_t)s->gateway->limits.message_bytes)
-        return false;
-    struct held *h = mem_zero(sizeof(*h));
-    buf_join(&h->name, name);
-    buf_join(&h->ref, r->ref);
-    buf_join(&h->data, r->data);
-    e->held_count++;
-    e->held_bytes += r->data.len;
-    LL_APPEND(e->held, h);
-    return true;
-}
-
-/* Carries out what waited, if it is known by now who asked. */
-static void release_held(struct session *s, struct held *held)
-{
-    struct held *h, *next;
-    LL_FOREACH_SAFE (held, h, next) {
-        struct request r = {.ref = buf_span(&h->ref), .data = buf_span(&h->data)};
-        if (!session_is_closing(s))
-            action_do(s, buf_span(&h->name), &r);
-        held_free(h);
-    }
-}
-
-static void let_in(struct session *s, struct identity *who, const struct request *r)
-{
-    if (session_is_closing(s)) {
-        identity_free(who);
-        return;
-    }
-    if (s->who && strcmp(s->who->user, who->user) != 0) {
-        identity_free(who);
-        session_refuse(s, r, ERROR_FORBIDDEN, "the token is another user's", NULL);
-        return;
-    }
-    session_identify(s, who);
-    join_review(s, JOIN_KEEP);
-    action_welcome(s, r);
-}
-
-static void keep_out(struct session *s, const struct request *r, enum error_code code,
-                     const char *why)
-{
-    session_refuse(s, r, code, why, NULL);
+    struct session *s = session_ref(w->session);
+    reply_refused(w, code, why);
     if (!s->who)
         session_close(s, code == ERROR_UNAVAILABLE ? CLOSE_UNDECIDED : CLOSE_POLICY);
+    release_held(s);
+    session_unref(s);
 }
 
 static void judged(void *arg, struct identity *who, enum error_code code, const char *why)
 {
-    struct entering *e = arg;
-    struct session *s = e->session;
-    if (s->entering == e)
-        s->entering = NULL;
-    if (who)
-        let_in(s, who, &e->request);
-    else
-        keep_out(s, &e->request, code, why);
-    release_held(s, e->held);
-    free((char *)e->request.ref.at);
-    catalog_unref(e->catalog);
-    session_unref(s);
-    free(e);
+    struct waiting *w = arg;
+    const struct session *s = w->session;
+    if (!who) {
+        keep_out(w, code, why);
+    } else if (session_is_closing(s)) {
+        identity_free(who);
+        keep_out(w, ERROR_UNAVAILABLE, "gone");
+    } else if (s->who && strcmp(s->who->user, who->user) != 0) {
+        identity_free(who);
+        keep_out(w, ERROR_FORBIDDEN, "the token is another user's");
+    } else {
+        let_in(w, who);
+    }
 }
 
 void action_enter(struct session *s, struct span token, const struct request *r)
 {
-    struct entering *e = mem_zero(sizeof(*e));
-    e->session = session_ref(s);
-    e->catalog = catalog_ref(s->gateway->catalog);
-    e->request.message = r->message;
-    e->request.ref = span_of(span_text(r->ref));
     if (!s->who)
-        s->entering = e;
-    auth_admit(s->gateway, s->link->address, token, judged, e);
+        s->entering = mem_zero(sizeof(*s->entering));
+    auth_admit(s->gateway, s->link->address, token, judged, reply_wait(s, r, NULL));
 }
 
 /* Which device the client is on, it says once. False after refusing the request. */
@@ -257,8 +256,10 @@ static void refuse_unknown(struct session *s, const struct request *r, struct sp
 
 void action_do(struct session *s, struct span name, struct request *r)
 {
-    if (hold(s, name, r))
+    if (s->entering) {
+        hold(s, name, r);
         return;
+    }
     r->message = catalog_message(s->gateway->catalog, name);
     if (!r->message) {
         refuse_unknown(s, r, name);

@@ -77,7 +77,7 @@ struct session {
     struct rate_window window; /* of messages */
     uint32_t refusals;         /* for being over a rate, since a message was not */
     struct recovery *recovery; /* NULL: it is not kept */
-    struct entering *entering; /* NULL: nobody is being asked who its user is */
+    struct entering *entering; /* what it asks waits in there until it is in; NULL: nothing does */
     struct away *away;         /* NULL: no room that it is in keeps events for it */
     char *device;              /* that the client says it is on; NULL: it doesn't */
     struct seat *seats;
