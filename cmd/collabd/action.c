@@ -128,6 +128,7 @@ static void welcome(struct waiting *w)
 
 void action_welcome(struct session *s, const struct request *r)
 {
+    s->entering = mem_zero(sizeof(*s->entering));
     welcome(reply_wait(s, r, NULL));
 }
 

@@ -10,11 +10,11 @@
 void action_do(struct session *s, struct span name, struct request *r);
 
 /* Finds out whose token it is and whether that user is let in; then greets the session, or refuses
- * it, and closes it if it has no user yet. What its client asks meanwhile waits. */
+ * it, and closes it if it has no user yet. What its client asks before the greeting waits. */
 void action_enter(struct session *s, struct span token, const struct request *r);
 
-/* Greets a session that has just been identified, when it is in the rooms that it joins by itself
- * and what is published there reaches it. */
+/* The same for a session that is new and has been identified: greets it when it is in the rooms
+ * that it joins by itself and what is published there reaches it. */
 void action_welcome(struct session *s, const struct request *r);
 
 /* The client has gone: it leaves every room. */
