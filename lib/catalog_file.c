@@ -65,9 +65,11 @@ struct catalog *catalog_parse(struct span text, const char *file, struct fault *
 {
     struct catalog_build b = {0};
     struct schema_reader r = {.text = text, .file = file, .ctx = &b, .fault = f};
+    struct fault wrong;
+    const char *at;
 
-    if (json_check(text, f) != 0) {
-        fault_at(f, "%s", file);
+    if (json_check_at(text, &at, &wrong) != 0) {
+        schema_fault(&r, at, "%s", wrong.text);
         return NULL;
     }
     b.c = build(text);

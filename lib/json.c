@@ -283,27 +283,38 @@ static bool check_text(struct check *k)
     return k->c.at == k->c.end || wrong(k, "expected the end");
 }
 
-static int check_fault(const struct check *k, struct span text, struct fault *f)
+static int check_fault(const struct check *k, struct fault *f)
 {
     struct span rest = {k->c.at, (size_t)(k->c.end - k->c.at)};
-    size_t byte = text.len - rest.len;
-    int line, column;
 
-    json_place(text, k->c.at, &line, &column);
     if (rest.len == 0)
-        return fault_set(f, "byte %zu (line %d, column %d): %s, found the end", byte, line, column,
-                         k->wrong);
+        return fault_set(f, "%s, found the end", k->wrong);
     size_t len = span_utf8(rest);
     rest.len = len != 0 ? len : 1;
-    return fault_set(f, "byte %zu (line %d, column %d): %s, found %s", byte, line, column, k->wrong,
-                     fault_quote(rest));
+    return fault_set(f, "%s, found %s", k->wrong, fault_quote(rest));
+}
+
+int json_check_at(struct span text, const char **at, struct fault *f)
+{
+    struct check k = {.c = cursor_of(text)};
+
+    if (check_text(&k))
+        return 0;
+    *at = k.c.at;
+    return check_fault(&k, f);
 }
 
 int json_check(struct span text, struct fault *f)
 {
-    struct check k = {.c = cursor_of(text)};
+    int line, column;
+    const char *at;
 
-    return check_text(&k) ? 0 : check_fault(&k, text, f);
+    if (json_check_at(text, &at, f) == 0)
+        return 0;
+    json_place(text, at, &line, &column);
+    bool lines = text.len > 0 && memchr(text.at, '\n', text.len);
+    return lines ? fault_at(f, "line %d, column %d", line, column)
+                 : fault_at(f, "column %d", column);
 }
 
 void json_place(struct span text, const char *at, int *line, int *column)

@@ -24,9 +24,14 @@ enum json_type {
     JSON_OBJECT,
 };
 
-/* Whether text is one JSON value with nothing but white space around it. The fault says the
- * byte, line and column, what stands there and what was expected. */
+/* Whether text is one JSON value with nothing but white space around it. The fault says the column
+ * (in bytes, from 1), and the line if text has a line feed, what stands there and what was
+ * expected. */
 int json_check(struct span text, struct fault *f);
+
+/* The same for a caller that says places in a way of its own: the fault does not say where, and *at
+ * is the byte that is wrong, or the text's end. *at is set on a fault only. */
+int json_check_at(struct span text, const char **at, struct fault *f);
 
 /* What follows takes only text that json_check() accepted. */
 

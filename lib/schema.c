@@ -25,7 +25,7 @@ int schema_fault(struct schema_reader *r, const char *at, const char *format, ..
     va_start(args, format);
     buf_vprintf(&text, format, args);
     va_end(args);
-    assert(at >= r->text.at && at <= r->text.at + r->text.len);
+    assert(at == r->text.at || (at > r->text.at && at <= r->text.at + r->text.len));
     json_place(r->text, at, &line, &column);
     fault_set(r->fault, "%s:%d:%d: %s", r->file, line, column, text.at);
     buf_fini(&text);

@@ -133,7 +133,7 @@ stamp() # SECONDS
     wrong_usage '--expires=0: out of range 1s to 36525d' sign -k "$KEY" -u a --expires=0
     wrong_usage '--claims: must be an object, found an array' sign -k "$KEY" -u a --claims='[]'
     wrong_usage \
-        '--claims: byte 1 (line 1, column 2): expected a key or '\''}'\'', found the end' \
+        '--claims: column 2: expected a key or '\''}'\'', found the end' \
         sign -k "$KEY" -u a --claims='{'
     wrong_usage 'none: no such file or directory' sign -k "$KEY" -u a --claims=@none
     wrong_usage 'algorithm "none" is not for the key (HMAC)' sign -k "$KEY" -u a --alg=none
@@ -281,7 +281,7 @@ stamp() # SECONDS
     refused 'not a token: must have 3 parts with a dot between, found 1' zeros
     printf 'a.b\001.c' >control
     refused 'header: does not end as base64url does: is it cut short?' control
-    refused 'header: byte 0 (line 1, column 1): expected a value, found "x"' <<<eA.eA.eA
+    refused 'header: column 1: expected a value, found "x"' <<<eA.eA.eA
 }
 
 @test "empty, and too big" {

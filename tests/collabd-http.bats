@@ -168,7 +168,7 @@ CI='{"sub":"ci","publish":["a:*"]}'
     [ "$(printf '%s\r\n' '{"type":"x","room":"a:1"}' '' what '{"room":"a:1"}' '  ' \
         '{"type":"x","room":"b:1"}' '{"type":"x"}' '{"type":"y","room":"a:1"}' | post "$CI")" = 200 ]
     [ "$(jq -c '[.accepted, (.refused[] | [.line, .code, .message])]' "$ANSWER")" = \
-        '[2,[3,"bad_event","byte 0 (line 1, column 1): expected a value, found \"w\""],'"$(
+        '[2,[3,"bad_event","column 1: expected a value, found \"w\""],'"$(
         )"'[4,"bad_event","type: missing"],'"$(
         )"'[6,"forbidden","the token does not grant publishing to b:1"],'"$(
         )"'[7,"bad_event","event \"x\": leads to no room by itself: name one"]]' ]

@@ -163,13 +163,13 @@ sends() # NAME FRAME...
         say ann "$1"
         hear ann "$(error bad_message "$2")"
     }
-    is_refused '' 'byte 0 (line 1, column 1): expected a value, found the end'
-    is_refused '{"type":"ping"' "byte 14 (line 1, column 15): expected ',' or '}', found the end"
-    is_refused '{"type":"ping",}' 'byte 15 (line 1, column 16): expected a key, found \"}\"'
-    is_refused '{"type":"ping"} {}' 'byte 16 (line 1, column 17): expected the end, found \"{\"'
-    is_refused '{"type":"ping","x":NaN}' 'byte 19 (line 1, column 20): expected a value, found \"N\"'
+    is_refused '' 'column 1: expected a value, found the end'
+    is_refused '{"type":"ping"' "column 15: expected ',' or '}', found the end"
+    is_refused '{"type":"ping",}' 'column 16: expected a key, found \"}\"'
+    is_refused '{"type":"ping"} {}' 'column 17: expected the end, found \"{\"'
+    is_refused '{"type":"ping","x":NaN}' 'column 20: expected a value, found \"N\"'
     is_refused "$(printf '[%.0s' {1..65})" \
-        'byte 64 (line 1, column 65): expected at most 64 levels, found \"[\"'
+        'column 65: expected at most 64 levels, found \"[\"'
     for text in '[]' '"ping"' 1 null true; do
         is_refused "$text" "$none"
     done

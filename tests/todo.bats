@@ -252,7 +252,7 @@ start_own()
     come ann
     hears_nothing ann
     say ann '{"type":"TASK_CREATED",'
-    hear_next ann "$(error bad_message 'byte 23 (line 1, column 24): expected a key, found the end')"
+    hear_next ann "$(error bad_message 'column 24: expected a key, found the end')"
     say ann '{"type":"TASK_SHREDDED","data":{}}'
     hears_nothing ann
     say ann '{"type":"TASK_CREATED","data":{"workspaceId":"w1"}}'

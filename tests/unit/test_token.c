@@ -252,7 +252,7 @@ static void claims_are_checked(void **state)
         {"{\"sub\":\"a\",\"iat\":1763663600}",
          "issued in the future, 2025-11-20T18:33:20Z (in 1 hour)"},
         {"[]", "claims: must be an object, found an array"},
-        {"{", "claims: byte 1 (line 1, column 2): expected a key or '}', found the end"},
+        {"{", "claims: column 2: expected a key or '}', found the end"},
         {"{\"sub\":\"a\",\"x\":1e999}",
          "header or claims: hold a string or number that libjwt cannot read"},
         {"{\"sub\":\"a\",\"x\":\"\\ud800\"}",
@@ -338,7 +338,7 @@ static void headers_are_checked(void **state)
         {"{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", "header: crit: no extension is understood here"},
         {"{\"alg\":\"HS256\",\"typ\":\"at+jwt\"}", "header: typ: must be JWT, found \"at+jwt\""},
         {"[\"HS256\"]", "header: must be an object, found an array"},
-        {"x", "header: byte 0 (line 1, column 1): expected a value, found \"x\""},
+        {"x", "header: column 1: expected a value, found \"x\""},
     };
     struct buf token = {0};
 
@@ -537,7 +537,7 @@ static void what_cannot_be_signed_is_said(void **state)
         {"rsa", "HS256", "{}", "algorithm \"HS256\" is not for key \"rsa\" (RSA)"},
         {"h", "none", "{}", "algorithm \"none\" is not for key \"h\" (HMAC)"},
         {"h", NULL, "[]", "claims: must be an object, found an array"},
-        {"h", NULL, "{", "claims: byte 1 (line 1, column 2): expected a key or '}', found the end"},
+        {"h", NULL, "{", "claims: column 2: expected a key or '}', found the end"},
         {"h", NULL, "{\"a\":1,\"a\":2}", "claims: a name given twice, or what libjwt cannot write"},
     };
     struct buf out = {0};
