@@ -370,6 +370,19 @@ static void flush(struct rconn *c)
     watch(c, c->out.len > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
+/* What goes wrong here goes wrong again in the loop's next turn, and is seen to then. */
+void rconn_flush(struct rconn *c)
+{
+    size_t left = c->out.len - c->written;
+    ssize_t n =
+        c->connected && left ? send(c->redis->fd, c->out.at + c->written, left, MSG_NOSIGNAL) : 0;
+
+    if (n > 0)
+        c->written += (size_t)n;
+    if (c->written == c->out.len)
+        all_written(c);
+}
+
 /* An idle handle, as it keeps the loop from waiting when something is queued after this point of
  * its turn. */
 static void on_queued(uv_idle_t *handle)

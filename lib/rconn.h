@@ -57,6 +57,10 @@ void rconn_subscription(struct rconn *c, reply_fn *fn, void *arg, int argc,
 /* Ends all sharded subscriptions, with a push for each; then fn gets the reply of a PING. */
 void rconn_leave_shard(struct rconn *c, reply_fn *fn, void *arg);
 
+/* What is queued is written when the loop has its next turn; this writes it at once, as far as the
+ * socket takes it: then it gets there, whatever becomes of this process. */
+void rconn_flush(struct rconn *c);
+
 /* Bytes of all commands that were queued and are not yet answered. */
 size_t rconn_backlog(const struct rconn *c);
 

@@ -556,6 +556,14 @@ void redis_command_at(struct redis *r, size_t server, reply_fn *fn, void *arg, i
         fn(arg, NULL);
 }
 
+void redis_flush(struct redis *r)
+{
+    struct member *m;
+
+    for (size_t i = 0; r->up && (m = nth_serving(r, i)) != NULL; i++)
+        rconn_flush(shard_commands(m->shard));
+}
+
 size_t redis_backlog(const struct redis *r)
 {
     size_t bytes = r->lanes ? lanes_backlog(r->lanes) : 0;

@@ -52,6 +52,9 @@ size_t redis_servers(const struct redis *r);
 void redis_command_at(struct redis *r, size_t server, reply_fn *fn, void *arg, int argc,
                       const struct span *argv);
 
+/* Writes at once what commands are queued, as rconn_flush(). */
+void redis_flush(struct redis *r);
+
 /* Bytes of all commands not yet answered, subscriptions aside: for flow control. */
 size_t redis_backlog(const struct redis *r);
 

@@ -188,6 +188,10 @@ void store_adapter_publish(struct store *s, const struct store_adapter *to, stru
 /* Bytes of what was published and is not yet answered, for flow control. */
 size_t store_backlog(const struct store *s);
 
+/* What was asked for so far gets to Redis, whatever becomes of this process, but for what its
+ * socket does not take at once. */
+void store_flush(struct store *s);
+
 /* The catalog that the gateways have in force, for the tools. text is empty when there is none. */
 void store_catalog_put(struct store *s, struct span text);
 typedef void store_text(void *arg, enum store_result result, struct span text);

@@ -122,6 +122,11 @@ void store_answer(struct store *s, struct span channel, struct span text)
         redis_command(s->redis, NULL, NULL, 3, publish);
 }
 
+void store_flush(struct store *s)
+{
+    redis_flush(s->redis);
+}
+
 size_t store_backlog(const struct store *s)
 {
     return redis_backlog(s->redis);

@@ -61,6 +61,26 @@ check() # NAME [URL]...
     storm_passes
 }
 
+@test "who is back before the node has heard from Redis is recovered when it has" {
+    start_collabd
+    start client check restarted
+    wait_for_line "$BATS_TEST_TMPDIR/client.out" connected
+    kill -STOP "$(pid_of redis)"
+    stop collabd KILL
+    start collabd collabd --port "${GATEWAY##*:}" --key-file "$(key_file)"
+    wait_until has_visitor
+    [ ! -s "$BATS_TEST_TMPDIR/collabd.out" ]
+    kill -CONT "$(pid_of redis)"
+    finish client
+    cat "$BATS_TEST_TMPDIR/client.err"
+    [ "$status" -eq 0 ]
+}
+
+has_visitor()
+{
+    curl -fs "http://$GATEWAY/metrics" | grep -q '^collab_connections{.*} 1'
+}
+
 @test "what was published while a client was away comes first" {
     start_collabd
     check away

@@ -1,5 +1,6 @@
 #include "auth.h"
 #include "authz.h"
+#include "bus.h"
 #include "catalog.h"
 #include "clock.h"
 #include "embedded.h"
@@ -113,7 +114,7 @@ struct identity *auth_check(struct gateway *g, struct account *address, struct s
 
 /* --- letting in --------------------------------------------------------------------------- */
 
-/* Somebody about whom the authorization helper is being asked. */
+/* Somebody about whom it is not decided yet. */
 struct asking {
     struct gateway *gateway;
     struct account *address; /* held; NULL: none is known */
@@ -122,33 +123,41 @@ struct asking {
     void *arg;
 };
 
+static void asking_free(struct asking *a)
+{
+    if (a->address)
+        account_release(a->address);
+    free(a);
+}
+
+static void let_in(void *arg)
+{
+    struct asking *a = arg;
+    a->done(a->arg, a->who, 0, NULL);
+    asking_free(a);
+}
+
 static void refuse(struct asking *a, enum error_code code, const char *why)
 {
     if (code != ERROR_UNAVAILABLE)
         count_failure(a->gateway, a->address);
     identity_free(a->who);
     a->done(a->arg, NULL, code, why);
+    asking_free(a);
 }
 
 static void helper_said(void *arg, enum authz_answer answer, const char *why)
 {
     struct asking *a = arg;
     if (answer == AUTHZ_YES)
-        a->done(a->arg, a->who, 0, NULL);
+        bus_await(a->gateway->bus, let_in, a);
     else
         refuse(a, answer == AUTHZ_NO ? ERROR_FORBIDDEN : ERROR_UNAVAILABLE, why);
-    if (a->address)
-        account_release(a->address);
-    free(a);
 }
 
-static void ask_helper(const struct asking *asking)
+static void ask_helper(struct asking *a)
 {
-    struct asking *a = mem_alloc(sizeof(*a));
-    *a = *asking;
     a->who->vouched = true;
-    if (a->address)
-        account_hold(a->address);
     authz_ask(a->gateway->authz, span_of(a->who->user), (struct span){0}, helper_said, a);
 }
 
@@ -165,17 +174,20 @@ static bool has_claims(const struct catalog *c, struct span token, struct fault 
 void auth_let_in(struct gateway *g, struct account *address, struct span token,
                  struct identity *who, auth_done *done, void *arg)
 {
-    struct asking a = {g, address, who, done, arg};
+    struct asking *a = mem_alloc(sizeof(*a));
     struct fault f;
     bool good = has_claims(g->catalog, token, &f);
     bool always = g->catalog->auth.helper == CATALOG_HELPER_ALWAYS;
     bool instead = g->catalog->auth.helper == CATALOG_HELPER_INSTEAD && g->authz;
+    *a = (struct asking){g, address, who, done, arg};
+    if (address)
+        account_hold(address);
     if (good ? always : instead)
-        ask_helper(&a);
+        ask_helper(a);
     else if (good)
-        done(arg, who, 0, NULL);
+        bus_await(g->bus, let_in, a);
     else
-        refuse(&a, ERROR_UNAUTHENTICATED, f.text);
+        refuse(a, ERROR_UNAUTHENTICATED, f.text);
 }
 
 void auth_admit(struct gateway *g, struct account *address, struct span token, auth_done *done,

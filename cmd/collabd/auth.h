@@ -20,8 +20,10 @@ struct identity *auth_check(struct gateway *g, struct account *address, struct s
 int64_t auth_wait_ms(const struct gateway *g, const struct account *address);
 
 /* Whether the bearer of a (checked) token is let in: by the claims that the catalog wants, and by
- * the authorization helper, where the catalog says so. Takes who over and calls done once, from
- * within or later: with who, who is done's then; or with NULL, and the error for the client. */
+ * the authorization helper, where the catalog says so; and not before it is known whether Redis can
+ * be reached (bus_await), as what the client had before is there. Takes who over and calls done
+ * once, from within or later: with who, who is done's then; or with NULL, and the error for the
+ * client. */
 typedef void auth_done(void *arg, struct identity *who, enum error_code code, const char *why);
 void auth_let_in(struct gateway *g, struct account *address, struct span token,
                  struct identity *who, auth_done *done, void *arg);

@@ -22,6 +22,8 @@ struct bus {
     bus_heard *heard;                /* or NULL */
     const struct bus_others *others; /* or NULL */
     void *ctx;
+    bool known;           /* whether Redis can be reached, or could be once */
+    struct await *awaits; /* who waits for that */
     bool was_up;
     char trouble[256]; /* why Redis is away; empty while it is not */
 };
@@ -111,6 +113,42 @@ void bus_room_gone(void *ctx, struct span room)
     store_unlisten(g->bus->store, &room, 1);
 }
 
+/* --- whether Redis can be reached --------------------------------------------------------- */
+
+struct await {
+    struct await *next;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+void bus_await(struct bus *b, void (*done)(void *arg), void *arg)
+{
+    if (b->known) {
+        done(arg);
+        return;
+    }
+    struct await *one = mem_alloc(sizeof(*one));
+    *one = (struct await){NULL, done, arg};
+    LL_APPEND(b->awaits, one);
+}
+
+void bus_stop(struct bus *b)
+{
+    b->known = true;
+    while (b->awaits) {
+        struct await *one = b->awaits;
+        LL_DELETE(b->awaits, one);
+        one->done(one->arg);
+        free(one);
+    }
+}
+
+static void tell(struct bus *b, const char *why)
+{
+    b->told(b->ctx, why);
+    bus_stop(b);
+}
+
 /* --- up and down -------------------------------------------------------------------------- */
 
 static void listen_again(void *arg, struct span room, uint32_t members)
@@ -152,7 +190,7 @@ static void store_came_up(void *ctx)
     hub_rooms(b->gateway->hub, listen_again, b);
     b->gateway->keeper->again(b->gateway);
     store_settle(b->store, listened_again, b);
-    b->told(b->ctx, NULL);
+    tell(b, NULL);
 }
 
 /* --- a cluster's rooms move ---------------------------------------------------------------- */
@@ -219,7 +257,7 @@ static void store_went_down(void *ctx, const char *why)
     forget_moved(&b->moved);
     snprintf(b->trouble, sizeof(b->trouble), "%s", why);
     b->gateway->metrics.value[M_REDIS_UP] = 0;
-    b->told(b->ctx, b->trouble);
+    tell(b, b->trouble);
 }
 
 static void store_event(void *ctx, struct span room, struct span text)

@@ -30,6 +30,11 @@ struct bus_others {
 };
 void bus_meet(struct bus *b, const struct bus_others *others);
 
+/* Calls done once, from within or later: when it is known whether Redis can be reached. From the
+ * start that takes a moment, of some seconds where nothing answers; bus_stop() ends it too. */
+void bus_await(struct bus *b, void (*done)(void *arg), void *arg);
+void bus_stop(struct bus *b);
+
 bool bus_is_up(const struct bus *b);
 /* Why Redis is away; "" while it is not. */
 const char *bus_trouble(const struct bus *b);

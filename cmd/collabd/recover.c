@@ -161,12 +161,15 @@ static void save(struct recoveries *all, const struct recovery *r)
 void recover_flush(struct gateway *g)
 {
     struct recoveries *all = g->recoveries;
+    if (!all->changed)
+        return;
     while (all->changed) {
         struct recovery *r = all->changed;
         DL_DELETE(all->changed, r);
         r->changed = false;
         save(all, r);
     }
+    store_flush(store_of(all));
 }
 
 static void recover_changed(struct session *s)

@@ -56,6 +56,7 @@ void stages_stop(struct gateway *g)
     presence_stop(g->presence);
     tidings_stop(g->tidings);
     authz_stop(g->authz);
+    bus_stop(g->bus);
     revision_stop(g->revision);
     signaller_stop(g->signaller);
     expiries_stop(g->expiries);

@@ -190,6 +190,15 @@ const checks = {
     assert.strictEqual((await ask(socket, "subscribe", { rooms: ["project:p1"] })).ok, true);
   },
 
+  // Its node ends, and another takes over the port.
+  async restarted() {
+    const socket = await joined(["project:p1"]);
+    console.log("connected");
+    await once(socket, "disconnect");
+    await once(socket, "connect");
+    assert.strictEqual(socket.recovered, true);
+  },
+
   // A client that went by itself begins anew.
   async left() {
     const socket = await joined(["project:p1"]);

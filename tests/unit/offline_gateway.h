@@ -21,12 +21,15 @@ struct offline {
     struct gateway gateway;
     uv_loop_t loop;
     struct redis_address redis;
+    bool told; /* that there is no Redis */
 };
 
 static inline void offline_told(void *ctx, const char *why)
 {
-    (void)ctx;
+    struct offline *o = ctx;
+
     (void)why;
+    o->told = true;
 }
 
 /* A secret of 32 bytes, by way of a file. */
@@ -73,7 +76,9 @@ static inline void offline_open(struct offline *o, const char *catalog)
     g->loop = &o->loop;
     stages_begin(g);
     redis_address_parse(&o->redis, span_of("unix:/nonexistent/redis"), &f);
-    stages_connect(g, &o->redis, offline_told, NULL);
+    stages_connect(g, &o->redis, offline_told, o);
+    while (!o->told)
+        uv_run(&o->loop, UV_RUN_ONCE);
 }
 
 /* Every client must have gone. */

@@ -10,7 +10,7 @@
 static const char PLAIN[] = "{\"rooms\":{\"*\":{}},\"events\":{\"*\":{\"class\":\"live\"}}}";
 static const char ALL[] = "{\"sub\":\"ann\",\"rooms\":\"*\",\"publish\":\"*\"}";
 static const char WHY[] = "\"degraded\":true,\"reason\":"
-                          "\"unix:/nonexistent/redis: not connected yet\"";
+                          "\"unix:/nonexistent/redis: no such file or directory\"";
 
 static struct offline offline;
 static struct client ann, bob;

@@ -217,6 +217,21 @@ static void commands_queued_before_it_is_ready_wait(void **state)
     assert_log(t, "reply PONG\n");
 }
 
+static void what_is_flushed_is_on_its_way(void **state)
+{
+    struct trial *t = *state;
+
+    open_ready(t);
+    rconn_flush(t->conn);
+    command(t, "SET k v");
+    command(t, "INCR n");
+    rconn_flush(t->conn);
+    rconn_close(t->conn);
+    t->close_in_hook = true;
+    assert_log(t, "reply lost\nreply lost\n");
+    server_wait(&server, "GET n", "$1");
+}
+
 static void keep_text(void *arg, const struct reply *r)
 {
     struct buf *b = arg;
@@ -753,6 +768,7 @@ int main(void)
         TRIAL(commands_queued_before_it_is_ready_wait),
         TRIAL(any_bytes_come_back),
         TRIAL(a_long_pipeline_goes_through),
+        TRIAL(what_is_flushed_is_on_its_way),
         TRIAL(a_list_that_looks_like_a_push_is_a_reply),
         TRIAL(what_is_queued_late_in_a_turn_leaves),
         TRIAL(no_server_is_told),
