@@ -55,8 +55,8 @@ nothing_was_refused()
 
 start_granted() # NAME [OPTION]...
 {
-    as node start_node "$1" --node "$1" --lease 1s --user-rate 1000/1m --room-rate 1000/1m \
-        --probe-interval 100ms "${@:2}"
+    as node start_node "$1" --node "$1" --lease 10s --user-rate 1000/1m --room-rate 1000/1m \
+        --probe-interval 500ms "${@:2}"
 }
 
 start_user() # NAME NODE [USER]
@@ -142,6 +142,7 @@ post() # EVENT
     start_user again a ann
     hears again '"type":"user:note"'
     stop b KILL
+    expire_lease b
     wait_until nobody_is_left bob
     redis del collab:node:b
     as stats collab-stats >stats.out
@@ -152,7 +153,7 @@ post() # EVENT
     echo '{"name":"kept","rooms":{"*":{}},"events":{"*":{}}}' >catalog.json
     export COLLAB_CATALOG=catalog.json
     start_granted a
-    as emit timeout 60 node "$CLIENTS/recovery.js" away "http://$GATEWAY" \
+    as emit in_time node "$CLIENTS/recovery.js" away "http://$GATEWAY" \
         "$(token '{"sub":"ann","rooms":["*"],"publish":["*"]}')"
     stop a
     nothing_was_refused

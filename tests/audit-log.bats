@@ -76,8 +76,8 @@ has() # COUNT
     start_audit
     wait_until has 350
     stop postgres QUIT
+    publish 401 500 # psql finds it gone when it has something to say
     finish audit
-    publish 401 500
     start_postgres
     start_audit
     wait_until has 500

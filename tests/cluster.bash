@@ -2,23 +2,6 @@
 # For tests over a Redis Cluster, beside helpers: servers in cluster mode on loopback ports, which
 # stop_all ends. Server 1 is server-1, and so on.
 
-# A port that is free, and another that is 10000 above it and free too, which a cluster's own
-# connections need; below those that the kernel gives away.
-free_port()
-{
-    local port
-    while :; do
-        port=$((10000 + RANDOM % 12000))
-        ! is_taken $port && ! is_taken $((port + 10000)) && break
-    done
-    echo $port
-}
-
-is_taken() # PORT
-{
-    (exec 7<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
 # Runs a server of the cluster, or runs it again where it was.
 run_server() # N
 {

@@ -5,8 +5,8 @@ setup_file()
     start_redis
     jq '.notices.ack = "hello" | .presence.grace = "100ms"' \
         "$BATS_TEST_DIRNAME/../examples/kanban/catalog.json" >"$BATS_FILE_TMPDIR/catalog.json"
-    start_node a --node a --catalog "$BATS_FILE_TMPDIR/catalog.json" --lease 1s
-    start_node b --node b --catalog "$BATS_FILE_TMPDIR/catalog.json" --lease 1s
+    start_node a --node a --catalog "$BATS_FILE_TMPDIR/catalog.json"
+    start_node b --node b --catalog "$BATS_FILE_TMPDIR/catalog.json"
 }
 
 teardown_file()
@@ -105,10 +105,7 @@ start_user() # NAME NODE [USER [ROOM]...]
     start_user ann c ann project:p1
     stop c KILL
     run -0 collab-who project:p1
-    redis --scan --pattern 'collab:lease:*' >"$BATS_TEST_TMPDIR/leases"
-    while read -r lease; do
-        [ "$(redis get "$lease")" != c ] || redis del "$lease" >/dev/null
-    done <"$BATS_TEST_TMPDIR/leases"
+    expire_lease c
     run -1 collab-who project:p1
     run -1 collab-who ann
 }

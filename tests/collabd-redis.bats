@@ -97,7 +97,7 @@ are_served_again()
 
 @test "Redis frozen: noticed by the probe, and all is well when it goes on" {
     start_redis
-    start_collabd --node n1 --probe-interval 100ms
+    start_collabd --node n1 --probe-interval 500ms
     enter ann a:1
     enter bob a:1
     kill -STOP "$(pid_of redis)"
@@ -167,7 +167,7 @@ are_served_again()
 
 @test "publishing when Redis freezes is not answered with a lie" {
     start_redis
-    start_collabd --node n1 --probe-interval 200ms
+    start_collabd --node n1 --probe-interval 500ms
     enter ann a:1
     kill -STOP "$(pid_of redis)"
     say ann '{"type":"publish","ref":1,"data":{"type":"x","room":"a:2"}}'
@@ -197,7 +197,7 @@ are_served_again()
 @test "a Redis user with no more rights than needed" {
     start_redis
     redis acl setuser gateway on '>pw' resetchannels '~collab:*' '&collab:*' +@all -@admin -@dangerous
-    COLLAB_REDIS=unix://gateway:pw@$REDIS_SOCKET start_collabd --node n1 --probe-interval 100ms
+    COLLAB_REDIS=unix://gateway:pw@$REDIS_SOCKET start_collabd --node n1 --probe-interval 500ms
     enter ann a:1
     say ann '{"type":"publish","data":{"type":"x","room":"a:1"}}'
     hear_both ann '{"type":"published","data":{"rooms":["a:1"]}}' \
@@ -315,7 +315,7 @@ embedded_pid()
 # Without a setting it cannot start, for this reason.
 cannot_start() # MESSAGE
 {
-    run --separate-stderr -3 timeout 20 env -u COLLAB_REDIS PATH="${BIN_PATH-$PATH}" \
+    run --separate-stderr -3 in_time env -u COLLAB_REDIS PATH="${BIN_PATH-$PATH}" \
         "$BUILD/bin/collabd" --port 0 --key-file "$(key_file)"
     [ -z "$output" ]
     [ "$stderr" = "collabd: $1" ]

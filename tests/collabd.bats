@@ -30,7 +30,7 @@ is_wrong() # MESSAGE ARGUMENT...
 {
     local message=$1
     shift
-    run --separate-stderr -2 timeout 20 collabd --port 0 --key-file "$(key_file)" "$@"
+    run --separate-stderr -2 in_time collabd --port 0 --key-file "$(key_file)" "$@"
     echo "$stderr"
     [ -z "$output" ]
     [ "$stderr" = "collabd: $message" ]

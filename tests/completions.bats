@@ -1,6 +1,8 @@
 # Completion, typed in the shells that people use. The completed line is run, and a stand-in for
 # the program notes its arguments.
 
+load helpers
+
 setup_file()
 {
     export SHARE=$BATS_FILE_TMPDIR/share STUBS=$BATS_FILE_TMPDIR/bin
@@ -59,7 +61,7 @@ install_completions() # PROGRAM
 # What SHELL shows when LINE is typed.
 typed() # SHELL LINE
 {
-    timeout 60 "$BATS_TEST_DIRNAME/typed.zsh" "$1" "$SHARE" "$2" | tr -d '\0' >shown
+    in_time "$BATS_TEST_DIRNAME/typed.zsh" "$1" "$SHARE" "$2" | tr -d '\0' >shown
     echo "typed: $2"
     echo "shown: $(cat shown)"
 }

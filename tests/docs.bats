@@ -157,7 +157,7 @@ run_to_end() # COMMAND
         eval "$1"
         set +a
     else
-        timeout 60 bash -o pipefail -c "$1" >>"$OUT" 2>&1 3>&-
+        in_time bash -o pipefail -c "$1" >>"$OUT" 2>&1 3>&-
     fi
 }
 

@@ -85,7 +85,7 @@ is_complete() # N LAST
         --appendonly no --dbfilename b.rdb --replica-announce-ip 127.0.0.1
     wait_until eval '[ "$(redis-cli -s "$DIR/b.sock" ping)" = PONG ]'
     local port
-    port=$(shuf -i 20000-50000 -n 1)
+    port=$(free_port)
     redis config set port "$port"
     redis-cli -s "$DIR/b.sock" replicaof 127.0.0.1 "$port"
     publish 1 100

@@ -162,7 +162,7 @@ send_raw() # FORMAT [ARGUMENT]...
     exec 8<>"/dev/tcp/${GATEWAY%:*}/${GATEWAY##*:}"
     # shellcheck disable=SC2059
     printf "$@" 2>/dev/null | cat >&8
-    timeout 20 cat <&8 | tr -d '\r'
+    in_time cat <&8 | tr -d '\r'
     exec 8>&-
 }
 

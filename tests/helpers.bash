@@ -25,15 +25,25 @@ here()
     echo "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}"
 }
 
+# How long anything is waited for: a machine may be ten times slower at times.
+export PATIENCE_S=90
+
 wait_until() # COMMAND...
 {
-    local tries
-    for ((tries = 0; tries < 1000; tries++)); do
-        "$@" && return
+    local end=$((SECONDS + PATIENCE_S))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || {
+            echo "waited in vain for: $*"
+            return 1
+        }
         sleep 0.02
     done
-    echo "waited in vain for: $*"
-    return 1
+}
+
+# As wait_until: ends a command that has not ended by then.
+in_time() # COMMAND...
+{
+    timeout "$PATIENCE_S" "$@"
 }
 
 # The text, anywhere in a line.
@@ -124,6 +134,24 @@ redis_publish() # ROOM JSON
     redis publish "collab:room:$1" "$2" >/dev/null
 }
 
+# A port that is free, and another that is 10000 above it and free too, which a cluster's own
+# connections need; below those that the kernel gives away, and where no test file looks that
+# tests/run runs at the same time.
+free_port()
+{
+    local port
+    while :; do
+        port=$((10000 + ${TEST_SLOT:-RANDOM} % 10 * 1000 + RANDOM % 1000))
+        ! is_taken $port && ! is_taken $((port + 10000)) && break
+    done
+    echo $port
+}
+
+is_taken() # PORT
+{
+    (exec 7<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
 # The key that start_collabd uses and token signs with.
 key_file()
 {
@@ -162,11 +190,41 @@ start_collabd() # [OPTION]...
     start_node collabd "$@"
 }
 
+# HOST:PORT of a node.
+address_of() # NODE
+{
+    sed -n 's,^ready http://\([^ ]*\).*,\1,p' "$(dir_of "$1")/$1.out"
+}
+
+# How many are connected and known, to the nodes of the test that run: as they say now, and not as it
+# stands in Redis, which is what was a moment ago.
+sessions_are() # COUNT
+{
+    local file sum=0 count
+    for file in "$(here)"/*.out; do
+        grep -q '^ready http:' "$file" || continue
+        count=$(curl -fs "http://$(address_of "$(basename "${file%.out}")")/metrics" |
+            sed -n 's/^collab_sessions{.*} //p')
+        sum=$((sum + ${count:-0}))
+    done
+    [ "$sum" -eq "$1" ]
+}
+
+# What would end by itself in time, and renews itself no more: a node that is killed or stopped is
+# taken for dead at once, by nodes whose own lease can be long.
+expire_lease() # NODE
+{
+    local lease
+    for lease in $(redis --scan --pattern 'collab:lease:*'); do
+        [ "$(redis get "$lease")" != "$1" ] || redis del "$lease" >/dev/null
+    done
+}
+
 # A client of a node, which prints what comes to NAME.out; tell NAME sends.
 start_client() # NAME NODE CLAIMS [PATH]
 {
     local gateway
-    gateway=$(sed -n 's,^ready http://\([^ ]*\).*,\1,p' "$(dir_of "$2")/$2.out")
+    gateway=$(address_of "$2")
     mkfifo "$(here)/$1.in"
     start "$1" bash -c 'exec node "$@" <>"$0"' "$(here)/$1.in" \
         "$BATS_TEST_DIRNAME/clients/lines.js" "ws://$gateway${4:-/ws}" "$(token "$3")"

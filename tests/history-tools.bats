@@ -146,7 +146,7 @@ start_tail() # OPERAND...
 @test "tail: through a gateway that has no Redis just now, nothing is passed over" {
     COLLAB_TOKEN=$(token '{"sub":"u1","rooms":["*"]}')
     export COLLAB_TOKEN
-    start_node other --probe-interval 200ms
+    start_node other --probe-interval 500ms
     start_tail --url "ws://$GATEWAY/ws" task:t1
     emit_numbered task:t1 1 10
     wait_for_line "$OUT" '"n":10}'

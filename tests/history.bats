@@ -60,11 +60,6 @@ have_joined() # COUNT TIMES
     done
 }
 
-clients_are() # COUNT
-{
-    [ "$(collab-stats --format json | jq '[.nodes[].metrics.sessions] | add')" = "$1" ]
-}
-
 reads()
 {
     redis info commandstats | sed -n 's/^cmdstat_xrange:calls=\([0-9]*\).*/\1/p'
@@ -149,7 +144,7 @@ reads()
     emit_numbered task:t1 1 10
     wait_until has_number 0 10
     kill -USR2 "$(pid_of followers)"
-    wait_until clients_are 0
+    wait_until sessions_are 0
     emit_numbered task:t1 11 600
     kill -USR1 "$(pid_of followers)"
     emit_numbered task:t1 601 1000
@@ -211,7 +206,7 @@ reads()
     emit_numbered task:t1 1 10
     wait_until has_number 0 10
     kill -USR2 "$(pid_of followers)"
-    wait_until clients_are 0
+    wait_until sessions_are 0
     emit_numbered task:t1 11 1101
     kill -USR1 "$(pid_of followers)"
     wait_until has_number 0 1101
@@ -230,7 +225,7 @@ reads()
     sed s/N/1/ <<<"$event" | collab-emit
     wait_until has_number 0 1
     kill -USR2 "$(pid_of followers)"
-    wait_until clients_are 0
+    wait_until sessions_are 0
     for n in 2 3; do sed s/N/$n/ <<<"$event" | collab-emit; done
     kill -USR1 "$(pid_of followers)"
     wait_until has_joined 0 2
@@ -252,12 +247,12 @@ cpu_ms() # NAME
     local count=${RESUME_CLIENTS:-500} before n
     start_collabd --max-connections 2000 --user-rate off
     follow "$count" task:t1 "ws://$GATEWAY/ws"
-    wait_until clients_are "$count"
+    wait_until sessions_are "$count"
     wait_until have_joined "$count" 1
     emit_numbered task:t1 1 1
     wait_until has_number $((count - 1)) 1
     kill -USR2 "$(pid_of followers)"
-    wait_until clients_are 0
+    wait_until sessions_are 0
     emit_numbered task:t1 2 101
     redis config resetstat
     before=$(cpu_ms collabd)
@@ -290,7 +285,7 @@ ask() # MESSAGE
             console.log(JSON.stringify(message));
             process.exit(0);
         });
-        setTimeout(() => process.exit(1), 10000);
+        setTimeout(() => process.exit(1), require(process.argv[1] + "/patience.js"));
     ' "$BATS_TEST_DIRNAME/clients" "ws://$GATEWAY/ws" "$TOKEN" "$1"
 }
 

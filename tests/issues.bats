@@ -325,8 +325,8 @@ start_own() # [OPTION]...
 
 @test "pinged every 30 s, removed after 60 s of silence" {
     come ann
-    start_own --ping-interval 100ms --ping-timeout 1s
-    PING='100 1000'
+    start_own --ping-interval 100ms --ping-timeout 3s
+    PING='100 3000'
     tell quick connect "ws://$GATEWAY/ws?token=$(token '{"sub":"ann"}')" pings
     hear quick open "$(ack ann)" ping ping
     tell dead connect "ws://$GATEWAY/ws?token=$(token '{"sub":"ann"}')" silent

@@ -29,7 +29,7 @@ teardown()
 
 check() # NAME [URL]...
 {
-    timeout 90 node "$BATS_TEST_DIRNAME/clients/kanban.js" "$@"
+    in_time node "$BATS_TEST_DIRNAME/clients/kanban.js" "$@"
 }
 
 @test "WebSocket, long-polling, and the one after the other" {

@@ -35,7 +35,7 @@ check() # NAME [URL]...
     local name=$1
     shift
     [ $# -gt 0 ] || read -ra urls <<<"$URLS"
-    timeout 90 node "$CLIENTS/neighbours.js" "$name" "$REDIS_SOCKET" \
+    in_time node "$CLIENTS/neighbours.js" "$name" "$REDIS_SOCKET" \
         "$(token '{"sub":"ann",'"${GRANTS:-$EVERYTHING}"'}')" "${@:-${urls[@]}}"
 }
 
@@ -148,7 +148,7 @@ listeners_are() # ROOM NUMBER
 # What a Node server's client hears of these lines from collab-emit, and of the end.
 emitted() # [OPTION]...
 {
-    start listener timeout 90 node "$CLIENTS/neighbours.js" listening "$REDIS_SOCKET" \
+    start listener timeout "$PATIENCE_S" node "$CLIENTS/neighbours.js" listening "$REDIS_SOCKET" \
         "$(token '{"sub":"ann",'"$EVERYTHING"'}')" "$@"
     wait_for_line "$BATS_TEST_TMPDIR/listener.out" listening
     { cat; echo '{"type":"end","room":"room:1"}'; } | collab-emit --socketio socket.io

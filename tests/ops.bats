@@ -27,13 +27,6 @@ teardown()
     stop_all
 }
 
-# A port that nobody had a moment ago: where proxies listen, which know no other way.
-free_port()
-{
-    node -e 'const s = require("net").createServer().listen(0, "127.0.0.1",
-        () => { console.log(s.address().port); s.close(); })'
-}
-
 proxy_answers()
 {
     curl -sS "http://127.0.0.1:$PROXY/health" 2>/dev/null | grep -q '"ready":true'

@@ -5,7 +5,7 @@ load helpers
 setup_file()
 {
     start_redis
-    jq '.notices.ack = "hello" | .presence += {grace: "2s", crowd: 5, period: "200ms",
+    jq '.notices.ack = "hello" | .presence += {grace: "500ms", crowd: 5, period: "200ms",
             join: "room:in", leave: "room:out", count: "room:count"}
         | .events += {"room:in": {class: "live"}, "room:out": {class: "live"},
             "room:count": {class: "live"}}
@@ -17,7 +17,7 @@ setup_file()
 
 start_cluster_node() # NAME
 {
-    start_node "$1" --node "$1" --catalog "$BATS_FILE_TMPDIR/catalog.json" --lease 1s
+    start_node "$1" --node "$1" --catalog "$BATS_FILE_TMPDIR/catalog.json" --lease 10s
 }
 
 teardown_file()
@@ -89,14 +89,20 @@ has_lines() # NAME TEXT COUNT
 }
 
 @test "a page that is reloaded within the grace is not told of" {
-    start_user watch a
+    local node
+    start_redis # where nobody needs to have gone in the end
+    jq '.presence.grace = "8s"' "$BATS_FILE_TMPDIR/catalog.json" >"$BATS_TEST_TMPDIR/patient.json"
+    for node in c d; do
+        start_node $node --node $node --catalog "$BATS_TEST_TMPDIR/patient.json"
+    done
+    start_user watch c
     join watch project:p1
-    start_user ann a
+    start_user ann c
     join ann project:p1
     hears watch '"room:in","room":"project:p1","user":"ann"'
     tell ann end
     hears ann 'close 1000'
-    start_user ann2 b ann
+    start_user ann2 d ann
     join ann2 project:p1
     tell ann2 '{"type":"presence:update","data":{"status":"away"}}'
     hears watch '"type":"presence:user_online"'
@@ -145,6 +151,7 @@ has_lines() # NAME TEXT COUNT
     tell ann '{"type":"presence:viewing","data":{"taskId":"t1"}}'
     hears watch '"type":"presence:users_viewing","room":"task:t1"'
     stop c KILL
+    expire_lease c
     hears watch '"type":"room:out","room":"project:p1","user":"ann"'
     hears watch '"type":"presence:user_offline","room":"project:p1","user":"ann"'
     hears watch '"data":{"taskId":"t1","room":"task:t1","users":[]}'
@@ -189,6 +196,7 @@ no_owner_but() # COUNT
     join ann project:p1
     hears watch '"room:in","room":"project:p1","user":"ann"'
     kill -STOP "$(pid_of c)"
+    expire_lease c
     hears watch '"room:out","room":"project:p1","user":"ann"'
     wait_until no_owner_but 2
     tell ann '{"type":"subscribe","data":["project:p2"],"ref":2}' # before it knows that it is dead

@@ -26,7 +26,7 @@ ann()
 # Clients of these that come back to another; $RECOVERY_CLIENTS is how many.
 start_storm() # URL URL
 {
-    start storm timeout 200 node "$CLIENTS/recovery.js" storm "http://$1" "http://$2" "$(ann)" \
+    start storm timeout "$PATIENCE_S" node "$CLIENTS/recovery.js" storm "http://$1" "http://$2" "$(ann)" \
         "${RECOVERY_CLIENTS:-200}"
     wait_for_line "$BATS_TEST_TMPDIR/storm.out" connected
 }
@@ -40,7 +40,7 @@ storm_passes()
 
 check() # NAME [URL]...
 {
-    timeout 60 node "$CLIENTS/recovery.js" "$1" "http://$GATEWAY" "${@:2}" "$(ann)"
+    in_time node "$CLIENTS/recovery.js" "$1" "http://$GATEWAY" "${@:2}" "$(ann)"
 }
 
 @test "all are recovered on another node after a kill, and miss nothing" {
@@ -108,7 +108,7 @@ has_visitor()
 
 @test "a private id is of no use without the token, nor with an offset that is none" {
     start_collabd
-    timeout 60 node "$CLIENTS/recovery.js" strangers "http://$GATEWAY" \
+    in_time node "$CLIENTS/recovery.js" strangers "http://$GATEWAY" \
         "$(token '{"sub":"bob",'"$EVERYTHING"'}')" "$(ann)"
 }
 

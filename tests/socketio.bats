@@ -29,7 +29,7 @@ teardown()
 # A check of tests/clients/socketio.js passes.
 check() # NAME [URL]
 {
-    timeout 90 node "$CLIENTS/socketio.js" "$1" "${2:-http://$GATEWAY}" \
+    in_time node "$CLIENTS/socketio.js" "$1" "${2:-http://$GATEWAY}" \
         "$(token '{"sub":"ann","rooms":["*"],"publish":["*"]}')"
 }
 
@@ -78,7 +78,7 @@ check() # NAME [URL]
 }
 
 @test "heartbeats" {
-    start_collabd --ping-interval 100ms --ping-timeout 2s
+    start_collabd --ping-interval 100ms --ping-timeout 5s
     check heartbeat
 }
 

@@ -28,7 +28,7 @@ teardown()
 
 check() # NAME [URL]...
 {
-    timeout 90 node "$BATS_TEST_DIRNAME/clients/tenants-system.js" "$@"
+    in_time node "$BATS_TEST_DIRNAME/clients/tenants-system.js" "$@"
 }
 
 @test "the token in auth, the header or the query" {

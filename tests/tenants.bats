@@ -29,7 +29,7 @@ teardown_file()
         done
     done >"$BATS_TEST_TMPDIR/tokens"
     echo "seed $seed"
-    run -0 timeout 120 node "$BATS_TEST_DIRNAME/clients/tenants.js" 6000 "$seed" \
+    run -0 in_time node "$BATS_TEST_DIRNAME/clients/tenants.js" 6000 "$seed" \
         "$BATS_TEST_TMPDIR/tokens" "ws://$A/ws" "ws://$B/ws"
     echo "$output"
     [[ "$output" = '6000 steps'* ]]

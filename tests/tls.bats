@@ -192,7 +192,7 @@ hang_up() # LINE
 
 is_wrong() # MESSAGE OPTION...
 {
-    run --separate-stderr -2 timeout 20 collabd --port 0 --key-file "$(key_file)" "${@:2}"
+    run --separate-stderr -2 in_time collabd --port 0 --key-file "$(key_file)" "${@:2}"
     # The limit of open files may be warned of before.
     [ "${stderr##*$'\n'}" = "collabd: $1" ] || {
         echo "$stderr"

@@ -373,17 +373,17 @@ END
 }
 
 @test "ping interval, timeout, connections and health check by the environment" {
-    COLLAB_PING_INTERVAL=100ms COLLAB_PING_TIMEOUT=1s COLLAB_MAX_CONNECTIONS=2 \
-        COLLAB_PROBE_INTERVAL=200ms start_own
-    PING='100 1000'
+    COLLAB_PING_INTERVAL=100ms COLLAB_PING_TIMEOUT=3s COLLAB_MAX_CONNECTIONS=2 \
+        COLLAB_PROBE_INTERVAL=1s start_own
+    PING='100 3000'
     come ann
     tell silent connect "ws://$GATEWAY/api/v1/ws" silent
     hear silent open
-    say silent '{"type":"AUTHENTICATE","data":{"token":"'"$(token '{"sub":"cid"}')"'"}}'
-    hear silent "$(ack cid)"
     tell more connect "ws://$GATEWAY/api/v1/ws"
     next_line more
     [[ $line = 'refused 503: '* ]]
+    say silent '{"type":"AUTHENTICATE","data":{"token":"'"$(token '{"sub":"cid"}')"'"}}'
+    hear silent "$(ack cid)"
     hear_next silent 'close 4000 nothing heard for too long'
     hears_nothing ann
 }

@@ -23,7 +23,7 @@ teardown_file()
 
 check() # NAME [URL]...
 {
-    timeout 90 node "$BATS_TEST_DIRNAME/clients/versions.js" "$@"
+    in_time node "$BATS_TEST_DIRNAME/clients/versions.js" "$@"
 }
 
 @test "projects are for members, who come and go; a refusal is an error event" {

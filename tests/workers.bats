@@ -111,13 +111,13 @@ have_answered() # NAMES
 
 @test "what is wrong is told once, and ends all" {
     start_collabd
-    run --separate-stderr -2 timeout 20 collabd --listen "$GATEWAY" --workers 2 \
+    run --separate-stderr -2 in_time collabd --listen "$GATEWAY" --workers 2 \
         --key-file "$(key_file)"
     [ "$stderr" = "collabd: --listen $GATEWAY: address already in use" ]
-    run --separate-stderr -2 timeout 20 collabd --listen unix:ws.sock --workers 2
+    run --separate-stderr -2 in_time collabd --listen unix:ws.sock --workers 2
     [ "$(tail -n 1 <<<"$stderr")" = \
         'collabd: --listen unix:ws.sock: several processes cannot share a Unix socket' ]
-    run --separate-stderr -2 timeout 20 collabd --port 0 --workers 2 --key-file "$(key_file)" \
+    run --separate-stderr -2 in_time collabd --port 0 --workers 2 --key-file "$(key_file)" \
         --redis http://nowhere
     [[ $stderr = *'collabd: --redis'* ]]
 }

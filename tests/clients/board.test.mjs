@@ -5,12 +5,10 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
-import { Gateway, token, until } from "./gateway.mjs";
+import { Gateway, launch, patience, token, until } from "./gateway.mjs";
 
 const web = new URL("../../examples/web", import.meta.url).pathname;
 const phone = { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true };
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
-flags.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
 
 let browser, nodes;
 let contexts = [];
@@ -21,7 +19,7 @@ before(async () => {
   const options = ["--www", web, "--catalog", `${web}/catalog.json`];
   nodes = [new Gateway(...options), new Gateway(...options)];
   await Promise.all(nodes.map((node) => node.start()));
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: flags });
+  browser = await launch(chromium);
 });
 after(async () => {
   await browser.close();
@@ -39,7 +37,7 @@ afterEach(async () => {
 
 async function page(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 760 }, ...options });
-  context.setDefaultTimeout(10000);
+  context.setDefaultTimeout(patience);
   contexts.push(context);
   const made = await context.newPage();
   made.on("pageerror", (error) => faults.push(error.stack));

@@ -6,10 +6,8 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { io } from "socket.io-client";
 import WebSocket from "ws";
-import { Gateway, catalog, token } from "./gateway.mjs";
+import { Gateway, catalog, launch, patience, token } from "./gateway.mjs";
 
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
-flags.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
 const AGREED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 const large = { text: "the same again, ".repeat(1000), odd: "\u{1f600}\u0000\"" };
 const file = catalog({ name: "all", rooms: { "*": {} }, events: { "*": { publish: "joined", class: "live" } } });
@@ -177,9 +175,9 @@ for (const transports of [["websocket"], ["polling", "websocket"]])
 test("a browser", async () => {
   const site = createServer((request, response) => response.end("<!doctype html><title>t</title>"));
   await new Promise((listening) => site.listen(0, "127.0.0.1", listening));
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: flags });
+  const browser = await launch(chromium);
   const page = await browser.newPage();
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(patience);
   await page.goto(`http://127.0.0.1:${site.address().port}`);
   const names = ["compressed_sent_total", "compressed_received_total"];
   const [sent, received] = await growth(names, async () => {

@@ -4,6 +4,7 @@
 "use strict";
 const fs = require("fs");
 const WebSocket = require("ws");
+const patience = require("./patience.js");
 
 const [url, token] = process.argv.slice(2);
 const lines = fs.readFileSync(0, "utf8").split("\n").filter(Boolean);
@@ -54,7 +55,7 @@ async function play() {
 const late = setTimeout(() => {
   console.error("expected:", expected?.text, "\nreceived:", received);
   process.exit(1);
-}, 20000);
+}, patience);
 const socket = new WebSocket(url, ["collab.v1"], { headers: { Authorization: "Bearer " + token } });
 socket.on("message", (data) => receive(data.toString()));
 socket.on("close", (code) => receive(String(code)));

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import jsonwebtoken from "jsonwebtoken";
+import patience from "./patience.js";
 
 const directory = mkdtempSync(join(tmpdir(), "collab-client-"));
 const keyFile = join(directory, "key");
@@ -30,6 +31,13 @@ export function catalog(content) {
   const file = join(directory, `${randomBytes(6).toString("hex")}.json`);
   writeFileSync(file, JSON.stringify(content));
   return file;
+}
+
+// A browser, which $CHROMIUM is, by playwright-core's chromium.
+export function launch(chromium) {
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+  args.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
+  return chromium.launch({ executablePath: process.env.CHROMIUM, args, timeout: patience });
 }
 
 export class Gateway {
@@ -89,8 +97,11 @@ export class Gateway {
   }
 }
 
+export { patience };
+
 export async function until(condition, what = condition.toString()) {
-  for (let tries = 0; tries < 1000; tries++) {
+  const end = Date.now() + patience;
+  while (Date.now() < end) {
     const found = await condition();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 10));

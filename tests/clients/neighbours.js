@@ -11,6 +11,7 @@ const { createClient } = require("redis");
 const { Server } = require("socket.io");
 const { io, Manager } = require("socket.io-client");
 const WebSocket = require("ws");
+const patience = require("./patience.js");
 
 const [check, redisSocket, token, ...urls] = process.argv.slice(2);
 let emitter;
@@ -19,7 +20,7 @@ let redis;
 setTimeout(() => {
   console.error("too late");
   process.exit(1);
-}, 60000);
+}, patience);
 
 function fail(error) {
   console.error(error);
@@ -43,7 +44,7 @@ async function until(what, condition) {
 async function serve(name) {
   const server = http.createServer();
   const all = new Server(server, {
-    adapter: createAdapter(await connectRedis(), await connectRedis(), { requestsTimeout: 30000 }),
+    adapter: createAdapter(await connectRedis(), await connectRedis(), { requestsTimeout: patience }),
   });
   for (const path of ["/", "/admin"])
     all.of(path).on("connection", (socket) => {
@@ -363,7 +364,7 @@ const checks = {
     await counted(3);
     const [found] = await one.all.in("room:1").fetchSockets();
     assert.strictEqual(found.id, a.socket.id);
-    assert.deepStrictEqual(await one.all.timeout(30000).to("room:1").emitWithAck("who"), ["a"]);
+    assert.deepStrictEqual(await one.all.timeout(patience).to("room:1").emitWithAck("who"), ["a"]);
   },
 
   // A namespace that a new catalog has is listened to from then on.
@@ -406,12 +407,12 @@ const checks = {
     const a = await client("a", urls[0], "room:1");
     const b = await client("b", urls[1], "room:1");
     const p = await plainClient("p", urls[1], "room:1");
-    const target = one.all.timeout(30000);
+    const target = one.all.timeout(patience);
     assert.deepStrictEqual(sorted(await target.to("room:1").emitWithAck("who", 1)), ["a", "b", "n"]);
     assert.deepStrictEqual(await target.to(p.id).emitWithAck("who", 2), []);
     assert.deepStrictEqual(await target.to("room:9").emitWithAck("who", 3), []);
     const [found] = await one.all.in(a.socket.id).fetchSockets();
-    assert.strictEqual(await found.timeout(30000).emitWithAck("you", Buffer.from("x")), "a");
+    assert.strictEqual(await found.timeout(patience).emitWithAck("you", Buffer.from("x")), "a");
     await settled(one.all, [n, a, b, p]);
     heard([a], ["who", 1], ["you", Buffer.from("x")]);
     heard([b, n], ["who", 1]);

@@ -7,6 +7,7 @@
 const assert = require("assert");
 const { execFileSync, spawn } = require("child_process");
 const { io } = require("socket.io-client");
+const patience = require("./patience.js");
 
 const [check, ...operands] = process.argv.slice(2);
 const count = check === "storm" ? Number(operands.pop()) : 0;
@@ -15,7 +16,7 @@ const [url, next = url] = operands;
 const rooms = 8;
 let doing = "nothing yet";
 
-const late = setTimeout(() => fail("too late"), 60000 + count * 100);
+const late = setTimeout(() => fail("too late"), patience);
 
 function fail(why) {
   console.error(doing, why);

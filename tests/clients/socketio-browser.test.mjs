@@ -7,12 +7,10 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { Gateway, catalog, token } from "./gateway.mjs";
+import { Gateway, catalog, launch, patience, token } from "./gateway.mjs";
 
 const package_ = createRequire(import.meta.url).resolve("socket.io-client/package.json");
 const script = readFileSync(join(dirname(package_), "dist/socket.io.min.js"));
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
-flags.push("--disable-background-networking", "--disable-component-update", "--disable-sync");
 
 let browser, gateway, page, site;
 
@@ -26,9 +24,9 @@ before(async () => {
   const origin = `http://127.0.0.1:${site.address().port}`;
   const kept = catalog({ name: "kept", rooms: { "*": {} }, events: { "*": { publish: "joined" } } });
   gateway = await new Gateway("--origin", origin, "--catalog", kept).start();
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: flags });
+  browser = await launch(chromium);
   page = await browser.newPage();
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(patience);
   await page.goto(origin);
 });
 

@@ -7,6 +7,7 @@ const { spawn } = require("child_process");
 const fs = require("fs");
 const jwt = require("jsonwebtoken");
 const { io } = require("socket.io-client");
+const patience = require("./patience.js");
 
 const [check, ...urls] = process.argv.slice(2);
 const users = [];
@@ -72,7 +73,7 @@ class User {
   args(type, like = {}) {
     return new Promise((resolve) => {
       this.wanted = { type, like, resolve };
-      setTimeout(() => this.wanted?.resolve === resolve && fail(`${this.name} waits for`, type, like), 10000).unref();
+      setTimeout(() => this.wanted?.resolve === resolve && fail(`${this.name} waits for`, type, like), patience / 2).unref();
       this.look();
     });
   }
@@ -88,7 +89,7 @@ class User {
     this.socket.emit(type, ...args);
   }
   asks(type, ...args) {
-    return this.socket.timeout(10000).emitWithAck(type, ...args);
+    return this.socket.timeout(patience / 2).emitWithAck(type, ...args);
   }
   // Asks and is not refused; is refused with this code.
   async does(type, data) {
@@ -163,7 +164,8 @@ async function get(path, url = urls[0]) {
   return (await fetch(url + path)).text();
 }
 async function waitUntil(what, condition) {
-  for (let i = 0; i < 1000; i++) {
+  const end = Date.now() + patience / 2;
+  while (Date.now() < end) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -184,7 +186,7 @@ function readme(system, url, ...names) {
 }
 
 function run(checks) {
-  setTimeout(() => fail("too late"), 60000).unref();
+  setTimeout(() => fail("too late"), patience).unref();
   checks[check](...urls).then(() => process.exit(0), fail);
 }
 
