@@ -132,7 +132,7 @@ void bus_await(struct bus *b, void (*done)(void *arg), void *arg)
     LL_APPEND(b->awaits, one);
 }
 
-void bus_stop(struct bus *b)
+static void end_awaits(struct bus *b)
 {
     b->known = true;
     while (b->awaits) {
@@ -146,7 +146,12 @@ void bus_stop(struct bus *b)
 static void tell(struct bus *b, const char *why)
 {
     b->told(b->ctx, why);
-    bus_stop(b);
+    end_awaits(b);
+}
+
+void bus_stop(struct bus *b)
+{
+    end_awaits(b);
 }
 
 /* --- up and down -------------------------------------------------------------------------- */
