@@ -18,13 +18,19 @@ struct blockage {
     int64_t since_ms;             /* steady */
 };
 
+/* Room for FRAMES_FIRST that no outbox needs now. */
+struct spare {
+    struct spare *next;
+};
+
 struct outboxes {
     struct metrics *metrics;
     outbox_send *send;
     struct outbox **turns; /* those to flush, in turn; NULL: one that went before */
     uint32_t turn_count, turn_cap;
     struct blockage *blocked; /* the longest first */
-    struct frame **gathered;  /* the frames that `bytes` was made of; borrowed */
+    struct spare *spares;
+    struct frame **gathered; /* the frames that `bytes` was made of; borrowed */
     uint32_t gathered_count, gathered_cap;
     struct buf bytes;
 };
@@ -39,6 +45,9 @@ struct outboxes *outboxes_new(struct metrics *metrics, outbox_send *send)
 
 void outboxes_free(struct outboxes *all)
 {
+    struct spare *spare, *tmp;
+    LL_FOREACH_SAFE (all->spares, spare, tmp)
+        free(spare);
     free(all->turns);
     free(all->gathered);
     buf_fini(&all->bytes);
@@ -62,16 +71,39 @@ static struct frame **frames_of(struct outbox *box)
     return box->cap ? box->u.many : &box->u.one;
 }
 
-static void make_room(struct outbox *box)
+static struct frame **take_spare(struct outboxes *all)
 {
-    uint32_t cap = box->cap ? box->cap * 2 : FRAMES_FIRST;
+    struct spare *spare = all->spares;
+    if (!spare)
+        return mem_alloc(FRAMES_FIRST * sizeof(struct frame *));
+    all->spares = spare->next;
+    return (struct frame **)spare;
+}
+
+/* What has grown stays with its outbox: it will need it again. */
+static void give_spare(struct outboxes *all, struct outbox *box)
+{
+    if (box->cap != FRAMES_FIRST)
+        return;
+    struct spare *spare = (struct spare *)box->u.many;
+    spare->next = all->spares;
+    all->spares = spare;
+    box->cap = 0;
+}
+
+static void make_room(struct outboxes *all, struct outbox *box)
+{
     if (box->count < box->cap || !box->count)
         return;
-    struct frame **many = mem_resize(box->cap ? box->u.many : NULL, cap * sizeof(struct frame *));
-    if (!box->cap)
-        many[0] = box->u.one;
-    box->u.many = many;
-    box->cap = cap;
+    if (!box->cap) {
+        struct frame *one = box->u.one;
+        box->u.many = take_spare(all);
+        box->u.many[0] = one;
+        box->cap = FRAMES_FIRST;
+    } else {
+        box->cap *= 2;
+        box->u.many = mem_resize(box->u.many, box->cap * sizeof(struct frame *));
+    }
 }
 
 bool outbox_put(struct outboxes *all, struct outbox *box, struct frame *frame, int64_t bytes_max)
@@ -80,7 +112,7 @@ bool outbox_put(struct outboxes *all, struct outbox *box, struct frame *frame, i
         frame_unref(frame);
         return false;
     }
-    make_room(box);
+    make_room(all, box);
     frames_of(box)[box->count++] = frame;
     box->bytes += frame->len;
     all->metrics->value[M_OUTBOX_BYTES] += frame->len;
@@ -103,6 +135,8 @@ static void take_away(struct outboxes *all, struct outbox *box, uint32_t n)
     all->metrics->value[M_OUTBOX_BYTES] -= bytes;
     if (box->count)
         memmove(frames, frames + n, box->count * sizeof(struct frame *));
+    else
+        give_spare(all, box);
 }
 
 static void unlist(struct outboxes *all, struct blockage *b)

@@ -153,13 +153,15 @@ static void test_an_idle_outbox_needs_no_memory(void **state)
     (void)state;
     put_some(0, "a");
     assert_int_equal(boxes[0].cap, 0);
-    put_some(0, "bcdefg");
+    put_some(0, "bc");
+    assert_int_equal(boxes[0].cap, 0);
+    put_some(0, "defghi");
     assert_int_not_equal(boxes[0].cap, 0);
     outbox_trim(&boxes[0]);
     assert_int_equal(boxes[0].cap, 0);
-    put_some(0, "h");
-    put_some(0, "ij");
-    assert_sent(0, "abcdefghij");
+    put_some(0, "j");
+    put_some(0, "klm");
+    assert_sent(0, "abcdefghijklm");
 }
 
 static void test_over_the_bound_a_frame_is_dropped(void **state)
