@@ -14,7 +14,12 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { BACKLOG = 4096, DEFER_S = 5, LOG_KIND_ACCEPT = 2 };
+enum {
+    BACKLOG = 4096,
+    DEFER_S = 5,
+    ACCEPTED_MAX = 32, /* at once */
+    LOG_KIND_ACCEPT = 2,
+};
 
 /* One listening socket. */
 struct port {
@@ -28,6 +33,7 @@ struct port {
     struct port *next;
     bool unix_socket;
     bool tls;
+    bool waits; /* somebody is at the door */
     char *url;
 };
 
@@ -35,6 +41,8 @@ struct listener {
     struct gateway *gateway;
     struct proxieds *proxieds;
     struct port *ports;
+    uv_idle_t again; /* lets those in who wait at a door */
+    int accepted;    /* since it last did */
 };
 
 static const char HTTP[] = "http://", HTTPS[] = "https://", UNIX[] = "unix:";
@@ -170,25 +178,50 @@ static void let_come(struct port *p, uv_stream_t *client)
     proxied_take(p->listener->proxieds, &v);
 }
 
-static void on_connection(uv_stream_t *server, int status)
+static void accept_one(struct port *p)
 {
-    struct port *p = server->data;
     struct gateway *g = p->listener->gateway;
-    if (status < 0) {
-        log_limited(LOG_KIND_ACCEPT, LOG_WARNING, "%s: cannot accept: %s", p->url,
-                    uv_strerror(status));
-        return;
-    }
     uv_stream_t *client = mem_zero(p->unix_socket ? sizeof(uv_pipe_t) : sizeof(uv_tcp_t));
     if (p->unix_socket)
         uv_pipe_init(g->loop, (uv_pipe_t *)client, 0);
     else
         uv_tcp_init(g->loop, (uv_tcp_t *)client);
-    if (uv_accept(server, client) != 0) {
+    p->waits = false;
+    p->listener->accepted++;
+    if (uv_accept(&p->u.stream, client) != 0) {
         uv_close((uv_handle_t *)client, discard);
         return;
     }
     let_come(p, client);
+}
+
+static void on_again(uv_idle_t *again)
+{
+    struct listener *l = again->data;
+    struct port *p;
+    uv_idle_stop(again);
+    l->accepted = 0;
+    LL_FOREACH (l->ports, p)
+        if (p->waits)
+            accept_one(p);
+}
+
+/* Who comes in is let in by turns, in which what others wait for is done: else a crowd at the door
+ * would hold up all who are inside, and need the memory of all their handshakes at once. libuv
+ * waits with whom it has accepted until it is asked for them. */
+static void on_connection(uv_stream_t *server, int status)
+{
+    struct port *p = server->data;
+    struct listener *l = p->listener;
+    if (status < 0) {
+        log_limited(LOG_KIND_ACCEPT, LOG_WARNING, "%s: cannot accept: %s", p->url,
+                    uv_strerror(status));
+    } else if (l->accepted < ACCEPTED_MAX) {
+        accept_one(p);
+    } else {
+        p->waits = true;
+        uv_idle_start(&l->again, on_again);
+    }
 }
 
 /* --- binding ------------------------------------------------------------------------------ */
@@ -346,6 +379,8 @@ struct listener *listen_open(struct gateway *g, struct proxieds *proxieds, struc
     struct listener *l = mem_zero(sizeof(*l));
     l->gateway = g;
     l->proxieds = proxieds;
+    uv_idle_init(g->loop, &l->again);
+    l->again.data = l;
     for (size_t i = 0; i < g->settings.listen.count; i++) {
         struct port *p = open_port(l, g->settings.listen.at[i], f);
         if (!p) {
@@ -400,10 +435,17 @@ static void let_in(struct port *p)
 {
     uv_os_fd_t fd;
     int client;
+    if (p->waits)
+        accept_one(p);
     if (p->unix_socket || uv_fileno(&p->u.handle, &fd) != 0)
         return;
     while ((client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
         take_in(p, client);
+}
+
+static void listener_closed(uv_handle_t *handle)
+{
+    free(handle->data);
 }
 
 void listen_close(struct listener *l)
@@ -414,7 +456,7 @@ void listen_close(struct listener *l)
             let_in(p);
     LL_FOREACH_SAFE (l->ports, p, tmp)
         uv_close(&p->u.handle, port_closed);
-    free(l);
+    uv_close((uv_handle_t *)&l->again, listener_closed);
 }
 
 void listen_addresses(const struct listener *l, struct buf *out)
