@@ -38,22 +38,29 @@ closed() # NAME...
 {
     local name
     for name; do
-        grep -q '^close' "$BATS_TEST_TMPDIR/$name.heard" && echo "$name"
+        if grep -q '^close' "$BATS_TEST_TMPDIR/$name.heard"; then echo "$name"; fi
     done
 }
 
+is_any_closed() # NAME...
+{
+    [ -n "$(closed "$@")" ]
+}
+
 @test "clients are sent away one after the other, and told when to come back" {
-    local name
+    local name first other=d
     start_collabd --node n1 --drain 1h
     for name in a b c d; do
         enter $name "p:$name"
     done
     kill -TERM "$(pid_of collabd)"
-    wait_until grep -q '^close' "$BATS_TEST_TMPDIR/a.heard"
-    [ "$(closed a b c d)" = a ]
+    wait_until is_any_closed a b c d
+    first=$(closed a b c d)
+    [ "${#first}" -eq 1 ]
     # The others are served meanwhile.
-    say d '{"type":"publish","ref":1,"data":{"type":"t","room":"p:1"}}'
-    hear d '{"type":"published","data":{"rooms":["p:1"]},"ref":1}'
+    [ "$first" = "$other" ] && other=c
+    say "$other" '{"type":"publish","ref":1,"data":{"type":"t","room":"p:1"}}'
+    hear "$other" '{"type":"published","data":{"rooms":["p:1"]},"ref":1}'
     [ "$(redis exists collab:node:n1)" = 1 ]
     stop collabd KILL
     start_collabd --node n1 --drain 400ms
@@ -62,8 +69,8 @@ closed() # NAME...
     done
     stop collabd
     [ "$status" -eq 0 ]
-    wait_until are_closed a e f g h
-    for name in a e f g h; do
+    wait_until are_closed "$first" e f g h
+    for name in "$first" e f g h; do
         tail -n 2 "$BATS_TEST_TMPDIR/$name.heard" >last
         jq -e '.code == "restarting" and .data.retry_after_ms >= 0' <(head -n 1 last)
         [ "$(tail -n 1 last)" = 'close 1012 the gateway restarts' ]
@@ -76,8 +83,8 @@ closed() # NAME...
     enter a
     enter b
     kill -TERM "$(pid_of collabd)"
-    wait_until grep -q '^close' "$BATS_TEST_TMPDIR/a.heard"
-    [ "$(closed a b)" = a ]
+    wait_until is_any_closed a b
+    [ "$(closed a b | wc -l)" -eq 1 ]
     kill -TERM "$(pid_of collabd)"
     finish collabd
     [ "$status" -eq 0 ]
@@ -98,7 +105,7 @@ closed() # NAME...
     printf 'GET /health HTTP/1.1\r\nHost: h\r\n\r\n' >&7
     grep -q -m 1 '"ready":true' <&7
     kill -TERM "$(pid_of collabd)"
-    wait_until grep -q '^close' "$BATS_TEST_TMPDIR/a.heard"
+    wait_until is_any_closed a b
     printf 'GET /health HTTP/1.1\r\nHost: h\r\n\r\n' >&7
     in_time cat <&7 >answer
     exec 7>&-

@@ -159,27 +159,18 @@ static int kick(struct gateway *g, const struct order *o)
             DL_FOREACH2 (p->sessions, s, same_next)
                 count += carry_out(s, o);
     } else if (o->connection.len) {
-        DL_FOREACH (g->sessions, s)
-            count += carry_out(s, o);
+        s = session_find(g, buf_span(&o->connection));
+        count += s && carry_out(s, o);
     }
     return count;
 }
 
 /* --- limits ------------------------------------------------------------------------------- */
 
-static struct session *find_connection(const struct gateway *g, struct span id)
-{
-    struct session *s;
-    DL_FOREACH (g->sessions, s)
-        if (span_is(id, s->id))
-            return s;
-    return NULL;
-}
-
 /* How much was counted here of those who are named. */
 static int reset(struct gateway *g, const struct order *o)
 {
-    struct session *s = find_connection(g, buf_span(&o->connection));
+    struct session *s = session_find(g, buf_span(&o->connection));
     char address[PEER_NAME_BYTES];
     int count = s ? throttle_reset_client(s) : 0;
     if (o->user.len)
@@ -251,8 +242,8 @@ void control_message(void *ctx, enum store_channel channel, struct span text)
 
 void control_up(struct gateway *g)
 {
-    struct session *s;
-    DL_FOREACH (g->sessions, s) {
+    struct session *s, *next;
+    TABLE_EACH (&g->sessions, s, next) {
         if (!s->who)
             continue;
         join_review(s, JOIN_KEEP);

@@ -3,7 +3,6 @@
 #include "node.h"
 #include "presence.h"
 #include "session.h"
-#include <utlist.h>
 
 enum {
     TICK_MS = 10,
@@ -42,10 +41,10 @@ static void send_away(struct drain *d, struct session *s)
 static size_t due(const struct drain *d, int64_t passed_ms)
 {
     size_t all = d->sent_away;
-    struct session *s;
+    struct session *s, *next;
     if (passed_ms < 0)
         return 0;
-    DL_FOREACH (d->gateway->sessions, s)
+    TABLE_EACH (&d->gateway->sessions, s, next)
         all += !session_is_closing(s);
     if (passed_ms >= d->spread_ms)
         return all;
@@ -55,11 +54,11 @@ static size_t due(const struct drain *d, int64_t passed_ms)
 static bool send_away_some(struct drain *d, int64_t passed_ms)
 {
     size_t many = due(d, passed_ms);
-    struct session *s, *tmp;
-    DL_FOREACH_SAFE (d->gateway->sessions, s, tmp)
+    struct session *s, *next;
+    TABLE_EACH (&d->gateway->sessions, s, next)
         if (d->sent_away < many && !session_is_closing(s))
             send_away(d, s);
-    return passed_ms >= d->spread_ms || (passed_ms >= 0 && !d->gateway->sessions);
+    return passed_ms >= d->spread_ms || (passed_ms >= 0 && !d->gateway->sessions.count);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
@@ -93,7 +92,7 @@ static bool is_over(const struct drain *d, int64_t now_ms)
 {
     if (now_ms >= d->until_ms)
         return true;
-    return d->withdrawn && !d->gateway->sessions && !engines_count(d->engines) &&
+    return d->withdrawn && !d->gateway->sessions.count && !engines_count(d->engines) &&
            !https_count(d->https) && !secures_count(d->secures);
 }
 

@@ -40,8 +40,7 @@ struct gateway {
     struct bus *bus;               /* bus.h */
     struct resumes *resumes;       /* resume.h */
     struct recoveries *recoveries; /* recover.h; NULL: no session can be */
-    struct session *sessions;      /* all, in a list (session.h) */
-    struct table session_ids;      /* the same */
+    struct table sessions;         /* all, by id (session.h) */
     struct table people;           /* their users, by name (people.h) */
     struct authz *authz;           /* authz.h; NULL: there is none */
     struct revision *revision;     /* revise.h */

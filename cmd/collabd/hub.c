@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 /* The room's side of a membership. */
 struct member {
@@ -340,12 +339,12 @@ void hub_gather(struct hub *h, struct span nsp, struct span rooms, struct span e
 {
     struct json_walk w = json_walk(except);
     struct span name;
-    struct session *s;
+    struct session *s, *next;
     h->deliveries++;
     while (next_name(&w, &name))
         mark_named(h, name);
     if (!rooms.len)
-        DL_FOREACH (h->gateway->sessions, s)
+        TABLE_EACH (&h->gateway->sessions, s, next)
             pick(h, s, nsp, (struct span){0}, out);
     for (w = json_walk(rooms); next_name(&w, &name);)
         pick_named(h, nsp, name, out);

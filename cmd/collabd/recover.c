@@ -204,11 +204,11 @@ static void mark_again(void *arg, struct span room, uint32_t members)
 
 static void recover_again(struct gateway *g)
 {
-    struct session *s;
+    struct session *s, *next;
     if (!g->recoveries)
         return;
     hub_rooms(g->hub, mark_again, g);
-    DL_FOREACH (g->sessions, s)
+    TABLE_EACH (&g->sessions, s, next)
         recover_changed(s);
 }
 

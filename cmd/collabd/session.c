@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 static void session_due(struct alarm *alarm);
 
@@ -25,23 +24,22 @@ struct session *session_new(struct gateway *g, const struct codec *codec, struct
     s->opened_ms = s->heard_ms = clock_steady_ms();
     ident_random(s->id, SESSION_ID_CHARS);
     s->alarm.ring = session_due;
-    DL_APPEND(g->sessions, s);
-    table_add(&g->session_ids, &s->node, (struct span){s->id, SESSION_ID_CHARS});
+    table_add(&g->sessions, &s->node, (struct span){s->id, SESSION_ID_CHARS});
     wheel_set(g->wheel, &s->alarm.timer, s->opened_ms + g->limits.auth_ms);
     return s;
 }
 
 struct session *session_find(const struct gateway *g, struct span id)
 {
-    return table_find(&g->session_ids, id);
+    return table_find(&g->sessions, id);
 }
 
 void session_rename(struct session *s, const char *id)
 {
     struct gateway *g = s->gateway;
-    table_remove(&g->session_ids, &s->node);
+    table_remove(&g->sessions, &s->node);
     memcpy(s->id, id, SESSION_ID_CHARS);
-    table_add(&g->session_ids, &s->node, (struct span){s->id, SESSION_ID_CHARS});
+    table_add(&g->sessions, &s->node, (struct span){s->id, SESSION_ID_CHARS});
 }
 
 void session_ended(struct session *s)
@@ -49,10 +47,9 @@ void session_ended(struct session *s)
     struct gateway *g = s->gateway;
     s->link = NULL;
     wheel_cancel(&s->alarm.timer);
-    DL_DELETE(g->sessions, s);
-    table_remove(&g->session_ids, &s->node);
-    if (!g->session_ids.count)
-        table_fini(&g->session_ids);
+    table_remove(&g->sessions, &s->node);
+    if (!g->sessions.count)
+        table_fini(&g->sessions);
     if (!s->who)
         return;
     g->metrics.value[M_SESSIONS]--;

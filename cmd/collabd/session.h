@@ -15,6 +15,8 @@
 #include "link.h"
 #include "protocol.h"
 
+struct session;
+
 /* What a client asked, while it is being answered. */
 struct request {
     const struct catalog_message *message; /* NULL: it asked nothing that could be understood */
@@ -64,34 +66,33 @@ struct away;     /* away.h */
 enum { SESSION_ID_CHARS = 16 };
 
 struct session {
-    struct table_node node; /* first: in gateway->session_ids */
+    struct table_node node; /* first: in gateway->sessions */
     struct gateway *gateway;
     const struct codec *codec;
     struct link *link;                     /* NULL once the session has ended */
     struct identity *who;                  /* NULL until authenticated; the session's own */
-    struct session *prev, *next;           /* in gateway->sessions */
     struct person *person;                 /* people.h; NULL until its user is known */
     struct session *same_prev, *same_next; /* of the same user */
     struct alarm alarm;
     struct account *account;   /* of the user, held; NULL until authenticated */
     struct rate_window window; /* of messages */
     uint32_t refusals;         /* for being over a rate, since a message was not */
+    uint32_t refs;
     struct recovery *recovery; /* NULL: it is not kept */
     struct entering *entering; /* what it asks waits in there until it is in; NULL: nothing does */
     struct away *away;         /* NULL: no room that it is in keeps events for it */
     char *device;              /* that the client says it is on; NULL: it doesn't */
     struct seat *seats;
     uint32_t seat_count, seat_cap;
-    uint16_t sittings; /* the hub's: joins so far */
-    uint64_t mark;     /* the hub's: the last delivery that this session was part of */
-    int64_t opened_ms; /* steady */
-    int64_t heard_ms;  /* steady: the last sign of life */
-    uint32_t refs;
+    uint64_t mark;           /* the hub's: the last delivery that this session was part of */
+    int64_t opened_ms;       /* steady */
+    int64_t heard_ms;        /* steady: the last sign of life */
+    struct views *views;     /* presence.c's: the rooms it looks at, or NULL */
+    struct signals *signals; /* signals.c's, or NULL */
+    uint16_t sittings;       /* the hub's: joins so far */
     bool unplaced;           /* join.c's: its user's rooms could not all be asked for */
     bool welcomed;           /* its client was told, in its protocol's words, that it is in */
     bool present;            /* presence.c's: it counts the session */
-    struct views *views;     /* presence.c's: the rooms it looks at, or NULL */
-    struct signals *signals; /* signals.c's, or NULL */
     char id[SESSION_ID_CHARS + 1];
 };
 
