@@ -16,8 +16,7 @@ enum { MARKS_MS = 3 * RECOVER_MS };
 
 struct recovery {
     struct session *session;
-    struct span nsp;
-    char *came; /* the offset that its client came back with; "": none */
+    char *came; /* the offset that its client came back with; NULL: none */
     struct alarm renew;
     bool changed;                 /* it is in the list */
     struct recovery *prev, *next; /* of those that have changed */
@@ -128,9 +127,9 @@ static void write_record(const struct recovery *r, struct buf *out)
     buf_printf(out, "{\"sid\":\"%s\",\"user\":", s->id);
     json_encode(out, span_of(s->who->user));
     buf_text(out, ",\"nsp\":");
-    json_encode(out, r->nsp);
+    json_encode(out, s->codec->nsp);
     buf_printf(out, ",\"run\":\"%s\",\"came\":\"%s\",\"rooms\":{", s->gateway->recoveries->run,
-               r->came);
+               r->came ? r->came : "");
     for (uint32_t i = 0; i < s->seat_count; i++) {
         struct span room = hub_seat_room(s, i);
         buf_printf(out, "%s\"%.*s\":%" PRIu64, i ? "," : "", (int)room.len, room.at,
@@ -229,13 +228,12 @@ static void renew(struct alarm *alarm)
     wheel_set(g->wheel, &alarm->timer, clock_steady_ms() + RECOVER_MS / 2);
 }
 
-void recover_begin(struct session *s, struct span nsp, struct span pid, struct span offset)
+void recover_begin(struct session *s, struct span pid, struct span offset)
 {
     struct gateway *g = s->gateway;
     struct recovery *r = mem_zero(sizeof(*r));
     r->session = s;
-    r->nsp = nsp;
-    r->came = span_text(offset);
+    r->came = offset.len ? span_text(offset) : NULL;
     r->renew.ring = renew;
     ident_random(r->pid, RECOVER_PID_CHARS);
     if (pid.len == RECOVER_PID_CHARS)

@@ -26,9 +26,8 @@ bool recover_is_on(const struct gateway *g);
 /* Appends the offset of now. */
 void recover_offset(const struct gateway *g, struct buf *out);
 
-/* Begins to keep the session. nsp: what its client calls the place; outlives it. pid, offset: what
- * it came back with; empty: it is new. */
-void recover_begin(struct session *s, struct span nsp, struct span pid, struct span offset);
+/* Begins to keep the session. pid, offset: what its client came back with; empty: it is new. */
+void recover_begin(struct session *s, struct span pid, struct span offset);
 
 /* Its private id; NULL: it is not kept. */
 const char *recover_pid(const struct session *s);

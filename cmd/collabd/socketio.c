@@ -481,8 +481,7 @@ static void restored(void *arg, bool good, struct span pid, struct span offset)
     if (!m->client) {
         free(m);
     } else {
-        struct span nsp = m->session->codec->nsp;
-        recover_begin(m->session, nsp, good ? pid : none, good ? offset : none);
+        recover_begin(m->session, good ? pid : none, good ? offset : none);
         m->client->all->app->joined(m->session, span_of(auth));
     }
     free(auth);
@@ -503,7 +502,7 @@ static void join(struct client *c, const struct namespace *nsp, struct identity 
     free(m->auth);
     m->auth = NULL;
     if (recover_is_on(gateway_of(c)))
-        recover_begin(m->session, nsp->codec.nsp, none, none);
+        recover_begin(m->session, none, none);
     c->all->app->joined(m->session, auth);
 }
 
