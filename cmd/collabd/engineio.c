@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 enum {
@@ -22,8 +21,8 @@ struct engines {
     struct gateway *gateway;
     const struct engine_user *user;
     void *ctx;
-    struct engine *by_sid; /* those that requests can reach */
-    struct engine *list;   /* all */
+    struct table by_sid; /* those that requests can reach */
+    struct engine *list; /* all */
     size_t count;
     struct frame *ping;
 };
@@ -32,8 +31,8 @@ struct engines {
  * headers into the answers of polls; so those that wait stay what they are when the one follows
  * the other. */
 struct engine {
-    struct link link; /* first, so that a link is its engine */
-    UT_hash_handle hh;
+    struct table_node node; /* first: in all->by_sid */
+    struct link link;
     struct engine *prev, *next;
     struct engines *all;
     void *user;                /* NULL once told that it is over */
@@ -53,7 +52,7 @@ struct engine {
 
 static struct engine *engine_of(struct link *l)
 {
-    return (struct engine *)l;
+    return (struct engine *)(void *)((char *)l - offsetof(struct engine, link));
 }
 
 static struct gateway *gateway_of(const struct engine *e)
@@ -191,7 +190,9 @@ static void bury(struct engine *e)
         return;
     e->over = true;
     e->link.closing = true;
-    HASH_DEL(e->all->by_sid, e);
+    table_remove(&e->all->by_sid, &e->node);
+    if (!e->all->by_sid.count)
+        table_fini(&e->all->by_sid);
     drop_probe(e);
     set_alarm(e);
 }
@@ -390,7 +391,7 @@ static struct engine *engine_new(struct engines *all, struct account *address, s
     set_heartbeat(e, &all->gateway->limits);
     e->beat_ms = clock_steady_ms() + e->ping_ms;
     ident_random(e->sid, SID_CHARS);
-    HASH_ADD(hh, all->by_sid, sid, SID_CHARS, e);
+    table_add(&all->by_sid, &e->node, (struct span){e->sid, SID_CHARS});
     DL_APPEND(all->list, e);
     all->count++;
     link_open(all->gateway, &e->link, address);
@@ -552,8 +553,7 @@ static const struct receiver receiver = {
 
 static struct engine *find(struct engines *all, struct span sid)
 {
-    struct engine *e = NULL;
-    HASH_FIND(hh, all->by_sid, sid.at, sid.len, e);
+    struct engine *e = table_find(&all->by_sid, sid);
     if (!e || e->socket || !has_timed_out(e, clock_steady_ms()))
         return e;
     bury(e);
