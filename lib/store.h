@@ -157,8 +157,8 @@ void store_listen_channel(struct store *s, enum store_channel channel);
 
 /* Calls done when Redis has confirmed all that was asked for by the calls above: events published
  * from then on arrive. STORE_REFUSED: it took some of what was asked for since the settling before
- * but not all, and why names one that it didn't. At once when nothing is under way, or while down.
- */
+ * but not all, and why names one that it didn't. At once when nothing is under way, or while down;
+ * asked for from within such a call, after that. */
 void store_settle(struct store *s, store_done *done, void *arg);
 
 /* While probing, a message of the store's own goes through Redis and back every interval; when

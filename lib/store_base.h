@@ -65,6 +65,7 @@ struct store {
     size_t singly;       /* so many are to be sent one by one: which of them was refused? */
     char *refusal;       /* of what was asked for since the last settling; NULL: none */
     bool refusal_is_old; /* a settling has told it */
+    bool sending;        /* send_asks() is at it */
     struct pattern *patterns;
     bool slots_listened;      /* of a cluster, all of them */
     struct adapter *adapters; /* that were ever listened to */

@@ -298,8 +298,13 @@ static void send_singles(struct store *s)
     }
 }
 
+/* What is asked for while it is told that something is settled has its turn after that: else each
+ * who had waited would be told from within the one before. */
 static void send_asks(struct store *s)
 {
+    if (s->sending)
+        return;
+    s->sending = true;
     while (s->asks && s->sent == 0) {
         if (s->asks->kind == SETTLE) {
             settle(s);
@@ -310,6 +315,7 @@ static void send_asks(struct store *s)
         else
             send_batch(s);
     }
+    s->sending = false;
 }
 
 static void put_ask(struct store *s, enum ask_kind kind, struct span channel)

@@ -18,7 +18,7 @@ struct trial {
     struct store *store;
     int ups, downs, events, dones, settled;
     enum store_result result; /* the last */
-    bool close_in_hook;
+    bool close_in_hook, in_hook;
     bool silent; /* events are counted, not written down */
     char why[300];
     struct buf log;
@@ -355,6 +355,31 @@ static void settling_with_nothing_to_settle_is_done_at_once(void **state)
     store_settle(t->store, on_settled, t);
     assert_int_equal(t->settled, 1);
     assert_int_equal(t->result, STORE_DONE);
+}
+
+static void settle_again(void *arg, enum store_result result, const char *why)
+{
+    struct trial *t = arg;
+
+    (void)why;
+    assert_int_equal(result, STORE_DONE);
+    assert_false(t->in_hook);
+    t->in_hook = true;
+    if (++t->settled % 10)
+        store_settle(t->store, settle_again, t);
+    listen_to(t, "a:1");
+    t->in_hook = false;
+}
+
+static void who_settles_is_not_told_from_within_another(void **state)
+{
+    struct trial *t = *state;
+
+    open_up(t);
+    listen_to(t, "a:0");
+    for (int i = 0; i < 10; i++)
+        store_settle(t->store, settle_again, t);
+    run_until(&t->loop, &t->settled, 100);
 }
 
 static void what_is_confirmed_is_heard(void **state)
@@ -875,6 +900,7 @@ int main(void)
         TRIAL(many_rooms_are_listened_to_and_left),
         TRIAL(the_last_word_on_a_room_counts),
         TRIAL(settling_with_nothing_to_settle_is_done_at_once),
+        TRIAL(who_settles_is_not_told_from_within_another),
         TRIAL(what_is_confirmed_is_heard),
         TRIAL(a_refused_room_is_told_and_harms_no_other),
         TRIAL(who_waits_for_one_room_keeps_no_other_waiting),
