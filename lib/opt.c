@@ -180,11 +180,6 @@ static const char *shown(struct span text)
     return bare;
 }
 
-static bool is_secret(const struct opt *row)
-{
-    return strcmp(row->name, "token") == 0 || strstr(row->name, "password");
-}
-
 /* Takes over what v holds, unless something that counts for more is there. */
 static void keep(struct value *old, struct value *v)
 {
@@ -203,16 +198,36 @@ static void keep(struct value *old, struct value *v)
     *old = *v;
 }
 
+/* Puts before the fault where the value came from, and what it is. */
+static int wrong_value(const struct opt *row, const char *origin, struct span text, struct fault *f)
+{
+    if (row->secret)
+        return fault_at(f, "%s", origin);
+    return fault_at(f, "%s=%s", origin, shown(text));
+}
+
+static int check_texts(const struct opt *row, const struct value *v, const char *origin,
+                       struct fault *f)
+{
+    if (row->check && v->text && row->check(v->text, f) != 0)
+        return wrong_value(row, origin, span_of(v->text), f);
+    for (size_t i = 0; row->check && i < v->list.count; i++)
+        if (row->check(v->list.at[i], f) != 0)
+            return wrong_value(row, origin, span_of(v->list.at[i]), f);
+    return 0;
+}
+
 /* Reads a value that came from `origin` ("--port"), which a fault names. */
 static int set(struct parse *k, size_t i, enum source from, const char *origin, struct span text)
 {
     const struct opt *row = &k->p->rows[i];
     struct value v = {.source = from, .line = k->values[i].line};
 
-    if (read_value(row, text, &v, k->f) != 0) {
-        if (is_secret(row))
-            return fault_at(k->f, "%s", origin);
-        return fault_at(k->f, "%s=%s", origin, shown(text));
+    if (read_value(row, text, &v, k->f) != 0)
+        return wrong_value(row, origin, text, k->f);
+    if (check_texts(row, &v, origin, k->f) != 0) {
+        value_fini(&v);
+        return -1;
     }
     keep(&k->values[i], &v);
     return 0;

@@ -2,8 +2,9 @@
  * line in a settings file, the help text, the completions, and what the man page is checked by.
  *
  * A value comes from the first of these that has it: command line, environment, settings file,
- * the row's preset. Values are checked as they are read; the fault names where they came from
- * ("--port", "$COLLAB_PORT", "/etc/collab.conf:3: port"). A variable that is empty counts as unset.
+ * the row's preset. Values are checked as they are read; the fault names where they came from and,
+ * if they are no secret, the value ("--port=x", "$COLLAB_PORT=x", "/etc/collab.conf:3: port=x"). A
+ * variable that is empty counts as unset.
  *
  * A settings file has lines `name = value`. A '#' that begins a line or follows white space begins
  * a comment; a value in "..." may hold one, and white space at its ends. A setting may stand there
@@ -44,6 +45,9 @@ struct opt {
     const char *env;    /* the environment variable; NULL: none */
     const char *help;   /* what it does, in a line or two */
     bool first;         /* of those that most people need: see opt_help() */
+    bool secret;        /* no fault may show the value */
+    /* What an OPT_TEXT, or each of an OPT_LIST, must be; 0, or -1 with why not. NULL: anything. */
+    int (*check)(const char *text, struct fault *f);
 };
 
 struct opt_program {

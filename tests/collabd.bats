@@ -108,12 +108,33 @@ END
     is_wrong '--ping-interval=50ms: out of range 100ms to 1h' --ping-interval 50ms
     is_wrong '--log-format=xml: not one of text, json' --log-format xml
     is_wrong '--leeway=31s: out of range 0s to 30s' --leeway 31s
-    is_wrong '--node=a b: only letters, digits and . _ ~ @ -' --node 'a b'
-    is_wrong '--origin example.org: not like https://app.example.org, nor *' --origin example.org
-    is_wrong '--origin https://a.org/: not like https://app.example.org, nor *' \
+    is_wrong '--node="a b": only letters, digits and . _ ~ @ -' --node 'a b'
+    is_wrong '--origin=example.org: not like https://app.example.org, nor *' --origin example.org
+    is_wrong '--origin=https://a.org/: an origin is only scheme, host and port' \
         --origin https://a.org/
+    is_wrong '--origin=https://A.org: must be in lower case, as browsers send it' \
+        --origin https://A.org
+    is_wrong '--origin=https://*.a.org: * stands by itself, for all origins' \
+        --origin 'https://*.a.org'
+    is_wrong '--origin=https://a.org:0x: port: not a whole number' --origin https://a.org:0x
+    is_wrong '--origin=http://[::1]:0: port: out of range 1 to 65535' --origin 'http://[::1]:0'
+    is_wrong '--socketio-redis="a\n": 1 to 100 bytes, no control characters' \
+        --socketio-redis $'a\n'
     echo 'max-message = 1t' >"$file"
     is_wrong "$file:1: max-message=1t: not a size (like 4096, 64k, 16m or 1g)" -c "$file"
+}
+
+@test "a wrong value is told by where it stands" {
+    local file=$BATS_TEST_TMPDIR/conf
+    COLLAB_ORIGIN=https://a.org,b.org \
+        is_wrong '$COLLAB_ORIGIN=b.org: not like https://app.example.org, nor *'
+    COLLAB_REDIS=:s3cret@host \
+        is_wrong '$COLLAB_REDIS: Redis URL: must begin with redis://, redis+sentinel:// or unix:'
+    echo 'redis = :s3cret@host' >"$file"
+    is_wrong "$file:1: redis: Redis URL: must begin with redis://, redis+sentinel:// or unix:" \
+        -c "$file"
+    echo 'origin = https://a.org, null, *, http://[::1], http://[::1]:80' >"$file"
+    run -0 collabd --check -c "$file"
 }
 
 @test "a Redis URL that is none, without showing its password" {

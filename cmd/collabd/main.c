@@ -16,7 +16,6 @@
 #include "presence.h"
 #include "recover.h"
 #include "reload.h"
-#include "room.h"
 #include "session.h"
 #include "stages.h"
 #include "status.h"
@@ -71,9 +70,6 @@ static void read_settings(struct settings *set, int argc, char **argv)
         exit(fflush(stdout) == 0 ? STATUS_OK : STATUS_NO);
     if (result == OPT_RUN && first < argc)
         result = (fault_set(&f, "%s: takes no operands", argv[first]), OPT_WRONG);
-    if (result == OPT_RUN && set->node && !room_is_segment(span_of(set->node)))
-        result =
-            (fault_set(&f, "--node=%s: only letters, digits and . _ ~ @ -", set->node), OPT_WRONG);
     if (result == OPT_WRONG)
         fail(STATUS_USAGE, &f);
     worker_settle(set);
@@ -102,9 +98,7 @@ static void hang_up(uv_signal_t *handle, int number)
 static int read_redis(struct collabd *d, struct fault *f)
 {
     const char *named = d->gateway.settings.redis;
-    if (named && redis_address_parse(&d->redis, span_of(named), f) != 0)
-        return fault_at(f, "--redis");
-    return 0;
+    return named ? redis_address_parse(&d->redis, span_of(named), f) : 0;
 }
 
 /* One of our own, where none was named. */
@@ -351,9 +345,8 @@ static int read_what_is_set(struct collabd *d, struct fault *f)
         return -1;
     limits_settle(&g->limits, set, g->catalog);
     g->connections_room = g->limits.connections;
-    if (reload_proxies(set, &g->trusted_proxies, f) != 0 || web_check_origins(set, f) != 0 ||
-        listen_check(set, f) != 0 || neighbours_check(g, f) != 0 || www_check(g, f) != 0 ||
-        reload_identity(set, &g->identity, f) != 0 || read_redis(d, f) != 0)
+    if (reload_proxies(set, &g->trusted_proxies, f) != 0 || listen_check(set, f) != 0 ||
+        www_check(g, f) != 0 || reload_identity(set, &g->identity, f) != 0 || read_redis(d, f) != 0)
         return -1;
     return set->check && auth_is_development(g) ? 0 : auth_load(g, f);
 }

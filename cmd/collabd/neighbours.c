@@ -6,8 +6,6 @@
 #include "hub.h"
 #include "log.h"
 
-enum { PREFIX_BYTES_MAX = 100 };
-
 /* --- what this node publishes ------------------------------------------------------------- */
 
 static void note(struct gateway *g, const struct event *e, struct buf *out)
@@ -64,19 +62,6 @@ static void came(struct gateway *g, const struct store_adapter *from, struct spa
 /* --- set-up ------------------------------------------------------------------------------- */
 
 static const struct bus_others others = {.note = note, .pass = pass, .came = came};
-
-int neighbours_check(const struct gateway *g, struct fault *f)
-{
-    const char *named = g->settings.socketio_redis;
-    struct span rest = span_of(named ? named : "-");
-    size_t len = rest.len;
-    while (rest.len && span_printable(rest))
-        span_drop(&rest, span_printable(rest));
-    if (!rest.len && len && len <= PREFIX_BYTES_MAX)
-        return 0;
-    return fault_set(f, "--socketio-redis=%s: 1 to %d bytes, no control characters",
-                     fault_quote(span_of(named)), PREFIX_BYTES_MAX);
-}
 
 void neighbours_begin(struct gateway *g)
 {

@@ -10,9 +10,6 @@
 
 #include "gateway.h"
 
-/* Whether the settings name a prefix that can be one. */
-int neighbours_check(const struct gateway *g, struct fault *f);
-
 /* From now on, if the settings name a prefix. The bus is there. */
 void neighbours_begin(struct gateway *g);
 void neighbours_end(struct gateway *g);

@@ -4,7 +4,6 @@
 #include "clock.h"
 #include "listen.h"
 #include "log.h"
-#include "web.h"
 #include "workers.h"
 
 struct catalog *reload_catalog(const struct settings *set, struct fault *f)
@@ -80,8 +79,7 @@ static int read_all(struct fresh *n, const struct gateway *g, int argc, char **a
     if (opt_parse(&settings_program, &n->settings, argc, argv, &first, f) != OPT_RUN)
         return -1;
     worker_settle(&n->settings);
-    if (reload_proxies(&n->settings, &n->proxies, f) != 0 ||
-        web_check_origins(&n->settings, f) != 0)
+    if (reload_proxies(&n->settings, &n->proxies, f) != 0)
         return -1;
     n->catalog = reload_catalog(&n->settings, f);
     if (!n->catalog || reload_identity(&n->settings, &n->identity, f) != 0)

@@ -1,8 +1,67 @@
 #include "settings.h"
+#include "redis_url.h"
+#include "room.h"
+#include <ctype.h>
+#include <string.h>
 
 #define FIELD(name) offsetof(struct settings, name)
-enum { RATE_MAX = 1000000000 };
+enum { RATE_MAX = 1000000000, PREFIX_BYTES_MAX = 100 };
 enum { SECOND = 1000, MINUTE = 60 * SECOND, KIB = 1024, MIB = 1024 * KIB };
+
+static int check_redis(const char *text, struct fault *f)
+{
+    struct redis_address address;
+    if (redis_address_parse(&address, span_of(text), f) != 0)
+        return -1;
+    redis_address_fini(&address);
+    return 0;
+}
+
+static int check_prefix(const char *text, struct fault *f)
+{
+    struct span rest = span_of(text);
+    size_t len = rest.len;
+    while (rest.len && span_printable(rest))
+        span_drop(&rest, span_printable(rest));
+    if (!rest.len && len && len <= PREFIX_BYTES_MAX)
+        return 0;
+    return fault_set(f, "1 to %d bytes, no control characters", PREFIX_BYTES_MAX);
+}
+
+static int check_node(const char *text, struct fault *f)
+{
+    if (room_is_segment(span_of(text)))
+        return 0;
+    return fault_set(f, "only letters, digits and . _ ~ @ -");
+}
+
+/* HOST[:PORT]; an IPv6 address, which has colons, is in brackets. */
+static int check_host(const char *text, struct fault *f)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t port;
+    if (strpbrk(text, "/?#@"))
+        return fault_set(f, "an origin is only scheme, host and port");
+    if (strchr(text, '*'))
+        return fault_set(f, "* stands by itself, for all origins");
+    if (!colon || strchr(colon, ']'))
+        return 0;
+    return num_parse(span_of(colon + 1), 1, 65535, &port, f) == 0 ? 0 : fault_at(f, "port");
+}
+
+/* As browsers write it: SCHEME://HOST[:PORT], in lower case; or null. */
+static int check_origin(const char *text, struct fault *f)
+{
+    const char *mark = strstr(text, "://");
+    if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
+        return 0;
+    for (const char *c = text; *c; c++)
+        if (isupper((unsigned char)*c))
+            return fault_set(f, "must be in lower case, as browsers send it");
+    if (!mark || mark == text || !mark[3] || strpbrk(text, " \t\r\n"))
+        return fault_set(f, "not like https://app.example.org, nor *");
+    return check_host(mark + 3, f);
+}
 
 static const struct opt rows[] = {
     {'l', "listen", "ADDR:PORT", OPT_LIST, FIELD(listen), "127.0.0.1", 0, 0, "COLLAB_LISTEN",
@@ -10,10 +69,11 @@ static const struct opt rows[] = {
     {'p', "port", "PORT", OPT_INT, FIELD(port), "4000", 0, 65535, "COLLAB_PORT", .first = true,
      .help = "where an address has none; 0: a free one"},
     {'r', "redis", "URL", OPT_TEXT, FIELD(redis), NULL, 0, 0, "COLLAB_REDIS", .first = true,
+     .secret = true, .check = check_redis,
      .help = "redis://[USER:PASSWORD@]HOST[:PORT][/DB] or unix:PATH; without it a private one is "
              "started"},
     {0, "socketio-redis", "PREFIX", OPT_TEXT, FIELD(socketio_redis), NULL, 0, 0,
-     "COLLAB_SOCKETIO_REDIS",
+     "COLLAB_SOCKETIO_REDIS", .check = check_prefix,
      .help = "share rooms with servers and emitters of Socket.IO whose Redis adapter has this key, "
              "which is socket.io unless they say otherwise; without it there are none"},
     {'C', "catalog", "FILE", OPT_TEXT, FIELD(catalog), NULL, 0, 0, "COLLAB_CATALOG", .first = true,
@@ -42,9 +102,10 @@ static const struct opt rows[] = {
      .help = "a program that says who may join, where the catalog wants that asked"},
     {0, "authz-time", "TIME", OPT_MS, FIELD(authz_ms), "2s", 10, 5 * MINUTE, "COLLAB_AUTHZ_TIME",
      .help = "how long it may take to answer; after that it means no"},
-    {0, "node", "NAME", OPT_TEXT, FIELD(node), NULL, 0, 0, "COLLAB_NODE",
+    {0, "node", "NAME", OPT_TEXT, FIELD(node), NULL, 0, 0, "COLLAB_NODE", .check = check_node,
      .help = "the name of this node, unique among those on one Redis (default: a random one)"},
     {0, "origin", "ORIGIN", OPT_LIST, FIELD(origins), NULL, 0, 0, "COLLAB_ORIGIN", .first = true,
+     .check = check_origin,
      .help = "an origin whose pages may come here, https://HOST, or '*' for all; may be repeated"},
     {0, "stats", "all|admin", OPT_CHOICE, FIELD(stats), "all", 0, 0, "COLLAB_STATS",
      .help = "who may read /metrics and /api/v1/ws/stats: all, or bearers of an admin token"},

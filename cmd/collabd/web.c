@@ -1,5 +1,4 @@
 #include "web.h"
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,27 +22,6 @@ struct span web_query(struct span query, const char *name)
         return pair;
     }
     return (struct span){0};
-}
-
-/* As browsers write it: SCHEME://HOST[:PORT], in lower case; or null. */
-static bool is_origin(const char *text)
-{
-    const char *mark = strstr(text, "://");
-    for (const char *at = text; *at; at++)
-        if (isupper((unsigned char)*at) || isspace((unsigned char)*at))
-            return false;
-    if (!mark)
-        return strcmp(text, "*") == 0 || strcmp(text, "null") == 0;
-    return mark > text && mark[3] && !strpbrk(mark + 3, "/?#@*");
-}
-
-int web_check_origins(const struct settings *set, struct fault *f)
-{
-    for (size_t i = 0; i < set->origins.count; i++)
-        if (!is_origin(set->origins.at[i]))
-            return fault_set(f, "--origin %s: not like https://app.example.org, nor *",
-                             set->origins.at[i]);
-    return 0;
 }
 
 bool web_is_listed(const struct settings *set, struct span origin)

@@ -77,8 +77,6 @@ struct web_route {
     void *ctx;
 };
 
-/* Whether the origins that the settings name are such: 0, or -1 with a fault that names one. */
-int web_check_origins(const struct settings *set, struct fault *f);
 
 /* Whether an origin (RFC 6454, section 7) is one of those that the settings name; and whether a
  * request may open a WebSocket: one of a page of such an origin, of the host that it asks, or of no

@@ -29,14 +29,20 @@ struct settings {
 
 #define FIELD(name) offsetof(struct settings, name)
 
+static int check_not_bad(const char *text, struct fault *f)
+{
+    return strcmp(text, "bad") == 0 ? fault_set(f, "a bad one") : 0;
+}
+
 static const struct opt rows[] = {
     {'q', "quiet", NULL, OPT_FLAG, FIELD(quiet), NULL, 0, 0, "T_QUIET", .help = "say nothing"},
     {'0', "null", NULL, OPT_FLAG, FIELD(null), NULL, 0, 0, NULL, .help = "end records by NUL"},
-    {'t', "type", "TYPE", OPT_TEXT, FIELD(type), NULL, 0, 0, NULL, .help = "the event's type"},
+    {'t', "type", "TYPE", OPT_TEXT, FIELD(type), NULL, 0, 0, NULL, .check = check_not_bad,
+     .help = "the event's type"},
     {0, "url", "URL", OPT_TEXT, FIELD(url), "redis://127.0.0.1:6379", 0, 0, "T_URL",
      .help = "where it is"},
     {'r', "room", "ROOM", OPT_LIST, FIELD(rooms), "a:1, b:2", 0, 0, "T_ROOM",
-     .help = "the room to publish to (may be repeated)"},
+     .check = check_not_bad, .help = "the room to publish to (may be repeated)"},
     {'C', "count", "N", OPT_INT, FIELD(count), NULL, 0, INT64_MAX, NULL, .help = "stop after N"},
     {'p', "port", "PORT", OPT_INT, FIELD(port), "4000", 0, 65535, "T_PORT", .help = "the port"},
     {'W', "wait", "TIME", OPT_MS, FIELD(wait_ms), "1500ms", 0, 3600000, "T_WAIT",
@@ -47,9 +53,10 @@ static const struct opt rows[] = {
      .help = "how to print"},
     {'c', "config", "FILE", OPT_TEXT, FIELD(config), NULL, 0, 0, "T_CONFIG",
      .help = "the settings file"},
-    {0, "password-file", "FILE", OPT_TEXT, FIELD(password_file), NULL, 0, 0, NULL,
+    {0, "password-file", "FILE", OPT_TEXT, FIELD(password_file), NULL, 0, 0, NULL, .secret = true,
      .help = "a secret"},
-    {0, "token", "NUMBER", OPT_INT, FIELD(token), NULL, 0, 9, "T_TOKEN", .help = "a secret number"},
+    {0, "token", "NUMBER", OPT_INT, FIELD(token), NULL, 0, 9, "T_TOKEN", .secret = true,
+     .help = "a secret number"},
 };
 
 static const struct opt_program program = {
@@ -342,6 +349,18 @@ static void wrong_values_are_told(void **state)
     assert_wrong("-Ftex", "--format=tex: not one of text, json, prometheus");
     assert_wrong("-Ftext|json", "--format=text|json: not one of text, json, prometheus");
     assert_wrong("-t x -r a:b --port=x -q", "--port=x: not a whole number");
+}
+
+static void texts_and_each_of_a_list_are_checked(void **state)
+{
+    (void)state;
+    assert_wrong("-t bad", "--type=bad: a bad one");
+    assert_wrong("-r a:1 --room=bad", "--room=bad: a bad one");
+    setenv("T_ROOM", "a:1, bad, b:1", 1);
+    assert_wrong("", "$T_ROOM=bad: a bad one");
+    unsetenv("T_ROOM");
+    assert_runs("-t good -r a:1");
+    assert_wrong_file("room = a:1, bad", "1: room=bad: a bad one");
 }
 
 static void secrets_are_not_shown(void **state)
@@ -694,6 +713,7 @@ int main(void)
         TEST(help_and_version_belong_to_all),
         TEST(wrong_usage_is_told),
         TEST(wrong_values_are_told),
+        TEST(texts_and_each_of_a_list_are_checked),
         TEST(secrets_are_not_shown),
         TEST(the_environment_counts_for_less_than_arguments),
         TEST(wrong_variables_are_told),
