@@ -13,6 +13,7 @@
 #include "store.h"
 #include "tally.h"
 #include "tool.h"
+#include "ws.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -164,6 +165,9 @@ static void read_pids(void)
         struct fault f;
         if (num_parse(span_of(list->at[i]), 1, INT32_MAX, &bench.pids[i], &f) < 0)
             tool_fail(STATUS_USAGE, "--pid: %s: %s", list->at[i], f.text);
+        int64_t unused_ms;
+        if (process_cpu(bench.pids[i], &unused_ms, &f) < 0)
+            tool_fail(STATUS_USAGE, "--pid: %s", f.text);
     }
 }
 
@@ -200,16 +204,28 @@ static void name_room(uint32_t number)
     room->filler = (size_t)bench.set.size - bench.event.len;
 }
 
-static void check_usage(int argc, char **argv, int first)
+static void check_usage(void)
 {
     const struct settings *set = &bench.set;
-    if (first < argc)
-        tool_fail(STATUS_USAGE, "%s: it takes no operands", argv[first]);
     if (!set->url)
         tool_fail(STATUS_USAGE, "--url is missing: where is the gateway?");
     if (set->rooms > set->clients)
         tool_fail(STATUS_USAGE, "--rooms: %" PRId64 " rooms for %" PRId64 " clients", set->rooms,
                   set->clients);
+}
+
+/* Before Redis is asked for anything: with the names of the first client. */
+static void check_url(const char *option, const char *text)
+{
+    const struct fill_value values[] = {{'r', span_of(bench.rooms[0].name)}, {'c', span_of("0")}};
+    struct buf filled = {0};
+    struct ws_url url = {0};
+    struct fault f;
+    fill_text(&filled, text, values, 2);
+    if (ws_url_parse(&url, filled.at, &f) < 0)
+        tool_fail(STATUS_USAGE, "--%s: %s", option, f.text);
+    ws_url_fini(&url);
+    buf_fini(&filled);
 }
 
 static void prepare(void)
@@ -223,6 +239,9 @@ static void prepare(void)
     bench.rooms = mem_zero((size_t)set->rooms * sizeof(*bench.rooms));
     for (uint32_t i = 0; i < set->rooms; i++)
         name_room(i);
+    check_url("url", set->url);
+    if (set->publish_url)
+        check_url("publish-url", set->publish_url);
     bench.token = tool_secret(set->token_file, "COLLAB_TOKEN");
 }
 
@@ -452,13 +471,6 @@ static void on_message(struct client *c, void *ctx, struct span text)
         snprintf(bench.excerpt, sizeof(bench.excerpt), "%.*s", (int)text.len, text.at);
 }
 
-static enum exit_status status_for(int code, struct span why)
-{
-    bool is_forbidden =
-        code == CLOSE_POLICY || span_is(why, "HTTP status 401") || span_is(why, "HTTP status 403");
-    return is_forbidden ? STATUS_FORBIDDEN : STATUS_UNREACHABLE;
-}
-
 static void on_closed(struct client *c, void *ctx, int code, struct span why)
 {
     (void)c;
@@ -468,7 +480,8 @@ static void on_closed(struct client *c, void *ctx, int code, struct span why)
     if (code != 0)
         buf_printf(&text, " (close code %d)", code);
     if (bench.phase == CONNECTING || e->is_publisher)
-        tool_fail(status_for(code, why), "%s", text.at);
+        tool_fail(client_is_refused(code, why) ? STATUS_FORBIDDEN : STATUS_UNREACHABLE, "%s",
+                  text.at);
     if (bench.gone++ == 0)
         tool_say("%s", text.at);
     buf_fini(&text);
@@ -758,8 +771,8 @@ static void clean_up(void)
 
 int main(int argc, char **argv)
 {
-    int first = tool_start(&program, &bench.set, argc, argv);
-    check_usage(argc, argv, first);
+    tool_start(&program, &bench.set, argc, argv);
+    check_usage();
     prepare();
     begin();
     int status = tool_run();

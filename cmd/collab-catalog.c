@@ -129,19 +129,18 @@ static int run_on_catalog_in_force(const struct command *command)
 
 /* --- a file --- */
 
-static struct catalog *read_standard_input(struct fault *f)
+/* name: what a fault calls it. */
+static struct catalog *read_catalog(FILE *in, const char *name, struct fault *f)
 {
     struct buf text = {0};
     size_t room = CATALOG_BYTES_MAX + 1;
 
-    if (isatty(STDIN_FILENO))
-        tool_say("reading a catalog from the terminal");
-    text.len = fread(buf_room(&text, room), 1, room, stdin);
-    if (ferror(stdin))
-        tool_fail(STATUS_USAGE, "standard input: %s", uv_strerror(-errno));
+    text.len = fread(buf_room(&text, room), 1, room, in);
+    if (ferror(in))
+        tool_fail(STATUS_USAGE, "%s: %s", name, uv_strerror(-errno));
     if (text.len == room)
-        tool_fail(STATUS_NO, "standard input: larger than 1m, which a catalog may be");
-    struct catalog *c = catalog_parse(buf_span(&text), "standard input", f);
+        tool_fail(STATUS_NO, "%s: larger than 1m, which a catalog may be", name);
+    struct catalog *c = catalog_parse(buf_span(&text), name, f);
     buf_fini(&text);
     return c;
 }
@@ -150,10 +149,15 @@ static int run_on_file(const struct command *command, const char *path)
 {
     struct fault f;
     bool standard = strcmp(path, "-") == 0;
+    FILE *in = standard ? stdin : fopen(path, "re");
 
-    if (!standard && access(path, R_OK) != 0)
+    if (!in)
         tool_fail(STATUS_USAGE, "%s: %s", path, uv_strerror(-errno));
-    run(command, standard ? read_standard_input(&f) : catalog_load(path, &f), &f);
+    if (isatty(fileno(in)))
+        tool_say("reading a catalog from the terminal");
+    run(command, read_catalog(in, standard ? "standard input" : path, &f), &f);
+    if (!standard)
+        fclose(in);
     return tool_run();
 }
 

@@ -73,20 +73,19 @@ static void check_names(const struct settings *set)
         tool_fail(STATUS_USAGE, "--room: %s", f.text);
     if (set->address && inet_pton(AF_INET, set->address, &any) != 1 &&
         inet_pton(AF_INET6, set->address, &any) != 1)
-        tool_fail(STATUS_USAGE, "--address: not an IP address");
+        tool_fail(STATUS_USAGE, "--address: %s: not an IP address",
+                  fault_quote(span_of(set->address)));
     if (set->drain && !room_is_segment(span_of(set->drain)))
         tool_fail(STATUS_USAGE, "--drain: only letters, digits and . _ ~ @ -");
     if (set->reason && span_of(set->reason).len > REASON_BYTES_MAX)
         tool_fail(STATUS_USAGE, "--reason: more than %d bytes", REASON_BYTES_MAX);
 }
 
-static void check_usage(int operands)
+static void check_usage(void)
 {
     const struct settings *set = &kick.set;
     bool anybody = set->user || set->connection;
 
-    if (operands > 0)
-        tool_fail(STATUS_USAGE, "takes no operands");
     check_names(set);
     if (set->drain && (anybody || set->room || set->address || set->reset))
         tool_fail(STATUS_USAGE, "--drain is of a whole gateway: nobody can be named beside it");
@@ -209,9 +208,9 @@ static void on_down(void *ctx, const char *why)
 int main(int argc, char **argv)
 {
     static const struct store_hooks hooks = {.up = on_up, .down = on_down, .message = on_message};
-    int first = tool_start(&program, &kick.set, argc, argv);
+    tool_start(&program, &kick.set, argc, argv);
 
-    check_usage(argc - first);
+    check_usage();
     write_order();
     tool_limit(kick.set.limit_ms);
     kick.store = store_open(tool_loop(), tool_redis(kick.set.redis), &hooks, NULL);

@@ -248,7 +248,10 @@ static void change_one(enum store_member_op op)
 {
     static const struct line nowhere;
     struct store_member m = {.op = op, .room = operand(0), .user = operand(1), .role = operand(2)};
+    struct fault f;
 
+    if (check(&m, &f) != 0)
+        tool_fail(STATUS_USAGE, "%s", f.text);
     change(&m, &nowhere);
     member.ended = true;
     stop_when_done();

@@ -530,11 +530,11 @@ static void judge(void)
         tell_verdict(CRITICAL, "no node");
     else
         tell_verdict(bad ? WARNING : WELL,
-                     "%s%s%zu node%s, %.0f clients, delivery in %" PRId64
+                     "%s%s%zu node%s, %.0f client%s, delivery in %" PRId64
                      " ms|nodes=%zu clients=%.0f delivery=%" PRId64 "ms",
                      bad ? unready.at : "", bad ? "; " : "", stats.node_count,
-                     stats.node_count == 1 ? "" : "s", clients, took_ms, stats.node_count, clients,
-                     took_ms);
+                     stats.node_count == 1 ? "" : "s", clients, clients == 1 ? "" : "s", took_ms,
+                     stats.node_count, clients, took_ms);
     buf_fini(&unready);
 }
 
@@ -758,9 +758,9 @@ static void clean_up(void)
 int main(int argc, char **argv)
 {
     static const struct store_hooks hooks = {.up = on_up, .down = on_down, .event = on_event};
-    int first = tool_start(&program, &stats.set, argc, argv);
-    if (argv[first])
-        tool_fail(STATUS_USAGE, "%s: an operand where none is expected", argv[first]);
+    tool_start(&program, &stats.set, argc, argv);
+    if (stats.set.check && stats.set.waiting)
+        tool_fail(STATUS_USAGE, "--check and --waiting exclude each other");
     stats.is_live = tool_on_terminal() && stats.set.format == FORMAT_TEXT && stats.set.count != 1 &&
                     !stats.set.check && !stats.set.waiting;
     if (!stats.is_live && stats.set.count == 0)

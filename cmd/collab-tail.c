@@ -691,6 +691,8 @@ static void on_error(struct client *c, struct span text, struct span data)
     struct span ref;
     char *code = field_text(text, "code");
     char *message = field_text(text, "message");
+    if (!tail.was_up && strcmp(code, error_name(ERROR_UNAUTHENTICATED)) == 0)
+        tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.set.url, message);
     if (say_refused(data) == 0)
         notice(&tail.errors, "%s: %s", tail.set.url, message);
     if (json_get(text, "ref", &ref) && strcmp(code, error_name(ERROR_UNAVAILABLE)) != 0)
@@ -761,13 +763,6 @@ static void try_again(void)
     tail.retry_ms = tail.retry_ms * 2 < RETRY_LAST_MS ? tail.retry_ms * 2 : RETRY_LAST_MS;
 }
 
-/* By the protocol's rule, which needs no table of codes. */
-static bool is_final(int code, struct span why)
-{
-    return code == CLOSE_POLICY || (code >= 4500 && code <= 4999) ||
-           span_is(why, "HTTP status 401") || span_is(why, "HTTP status 403");
-}
-
 static void on_closed(struct client *c, void *ctx, int code, struct span why)
 {
     (void)c;
@@ -776,8 +771,9 @@ static void on_closed(struct client *c, void *ctx, int code, struct span why)
     view_tame(why, &reason);
     if (reason.len == 0)
         buf_printf(&reason, "closed with code %d", code);
-    if (is_final(code, why))
-        tool_fail(STATUS_FORBIDDEN, "%s: %s", tail.set.url, reason.at);
+    if (client_is_refused(code, why))
+        tool_fail(STATUS_FORBIDDEN, "%s: %s%s", tail.set.url, reason.at,
+                  tail.token ? "" : " (--token-file or $COLLAB_TOKEN gives one)");
     if (code == 0 && !tail.was_up)
         tool_fail(STATUS_UNREACHABLE, "%s: %s", tail.set.url, reason.at);
     notice(&tail.lost, "%s: %s; what is not kept is missed now; trying again", tail.set.url,

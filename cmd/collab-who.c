@@ -528,6 +528,8 @@ static void read_operand(int argc, char **argv)
         tool_fail(STATUS_USAGE, "%s: only one room or user", argv[1]);
     if (who.set.waiting && (argc == 0 || who.set.watch))
         tool_fail(STATUS_USAGE, "--waiting is of a USER, and not for --watch");
+    if (who.set.user && argc == 0)
+        tool_fail(STATUS_USAGE, "--user says that the operand is a user, and there is none");
     if (argc == 0)
         return;
     who.operand = argv[0];

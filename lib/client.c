@@ -714,6 +714,12 @@ void client_send(struct client *c, struct span text)
         ws_frame_format(&c->attempt->early, opcode, text);
 }
 
+bool client_is_refused(int code, struct span why)
+{
+    return code == CLOSE_POLICY || (code >= 4500 && code <= 4999) ||
+           span_is(why, "HTTP status 401") || span_is(why, "HTTP status 403");
+}
+
 void client_close(struct client *c)
 {
     c->muted = true;

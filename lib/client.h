@@ -45,6 +45,10 @@ struct client *client_open(struct client_net *net, const struct client_target *t
 /* Queues one message; before the connection is open, too. */
 void client_send(struct client *c, struct span text);
 
+/* Whether a connection that ended so is not to be made again as it was: by collab-protocol(7), for
+ * which no table of codes is needed, or refused by HTTP. Takes what `closed` was told. */
+bool client_is_refused(int code, struct span why);
+
 /* Ends it in order, after what was queued; `closed` follows, `message` doesn't any more. */
 void client_close(struct client *c);
 

@@ -624,6 +624,8 @@ enum opt_result opt_parse(const struct opt_program *p, void *settings, int argc,
 
     if (take_all(&k, &a, first) != 0)
         a.result = OPT_WRONG;
+    else if (a.result == OPT_RUN && p->operands[0] == '\0' && *first < argc)
+        a.result = (fault_set(f, "unexpected operand %s", shown(span_of(argv[*first]))), OPT_WRONG);
     for (size_t i = 0; i < p->row_count; i++) {
         if (a.result == OPT_RUN)
             store(&p->rows[i], &values[i], settings);

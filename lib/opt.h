@@ -52,7 +52,7 @@ struct opt {
 
 struct opt_program {
     const char *name;     /* "collab-emit" */
-    const char *operands; /* "[FILE]" or "" */
+    const char *operands; /* "[FILE]"; "": there are none */
     const char *purpose;  /* one line */
     const struct opt *rows;
     size_t row_count;
@@ -63,10 +63,10 @@ enum opt_result { OPT_RUN, OPT_HELP, OPT_HELP_ALL, OPT_VERSION, OPT_WRONG };
 
 /* Fills settings (all zero before). -h/--help, which the word "all" may follow, and -V/--version
  * belong to every program and stand in no table. GNU style: options and operands in any order, "--"
- * ends options, "--name=value",
- * "--name value", "-C5", "-C 5", bundled flags; no abbreviations. Operands are moved to the end of
- * argv; *first is the index of the first. A row named "config" names the settings file, which must
- * be there unless only the row's preset names it. On OPT_RUN settings own what they point to, until
+ * ends options, "--name=value", "--name value", "-C5", "-C 5", bundled flags; no abbreviations.
+ * Operands are moved to the end of argv; *first is the index of the first. Where the program has
+ * none, each is wrong usage. A row named "config" names the settings file, which must be there
+ * unless only the row's preset names it. On OPT_RUN settings own what they point to, until
  * opt_free(); else they are as they were. */
 enum opt_result opt_parse(const struct opt_program *p, void *settings, int argc, char **argv,
                           int *first, struct fault *f);

@@ -221,7 +221,7 @@ field() # PATH
         [ "$output" = "collab-bench: $says" ]
     }
     usage '--url is missing: where is the gateway?'
-    usage 'x: it takes no operands' --url "$url" x
+    usage 'unexpected operand x' --url "$url" x
     usage '--rooms: 3 rooms for 2 clients' --url "$url" -c 2 -m 3
     usage '--size: 100: an event in bench:0 needs 105 bytes' --url "$url" -s 100
     usage '--room-name: room "a b": only letters, digits and . _ ~ @ - may stand between the colons' \
@@ -229,10 +229,10 @@ field() # PATH
     usage '--subscribe: "\\q": not an escape: it takes \r, \n, \t, \\ and \xHH' --url "$url" \
         --subscribe '\q'
     usage '--pid: x: not a whole number' --url "$url" --pid x
-    usage '"http://a/": it must begin with ws://, wss:// or ws+unix:' --url http://a/ -d 0
+    usage '--url: "http://a/": it must begin with ws://, wss:// or ws+unix:' --url http://a/ -d 0
 }
 
 @test "a process that is not there" {
-    run -3 collab-bench --url "ws://$GATEWAY/ws" -d 0 --pid 999999999
+    run -2 collab-bench --url "ws://$GATEWAY/ws" -d 0 --pid 999999999
     [ "$output" = 'collab-bench: --pid: process 999999999: there is none' ]
 }

@@ -57,6 +57,7 @@ put() # CATALOG
     fails 2 'unknown command "tpyes" (did you mean types?)' collab-catalog tpyes
     fails 2 'unknown command "x": types, asyncapi, show or check' collab-catalog x
     fails 2 'no-such-file: no such file or directory' collab-catalog check no-such-file
+    fails 2 '/: illegal operation on a directory' collab-catalog check /
 }
 
 @test "more than a catalog may be" {

@@ -207,6 +207,9 @@ publish() # NAME REF CODE
     [ "$output" = 'collab-kick: whose? --user, --connection, --address or --room' ]
     run -2 collab-kick --address 127.0.0.1
     run -2 collab-kick --reset --address localhost
+    [ "$output" = 'collab-kick: --address: "localhost": not an IP address' ]
+    run -2 collab-kick ann
+    [ "$output" = 'collab-kick: unexpected operand ann' ]
     run -2 collab-kick --reset --user ann --reason why
     run -2 collab-kick --drain a --user ann
     run -2 collab-kick --drain 'a b'

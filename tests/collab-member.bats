@@ -139,8 +139,10 @@ watched() # TEXT
     [ "$output" = 'collab-member: unknown command "ad" (did you mean add?)' ]
     run -2 collab-member role workspace:w1 ann
     [ "$output" = 'collab-member: usage: collab-member role ROOM USER ROLE' ]
-    run -1 collab-member add 'workspace:*' ann
-    [[ "$output" = *'workspace:*'* ]]
+    run -2 collab-member add 'workspace:*' ann
+    [[ "$output" = 'collab-member: room "workspace:*": '* ]]
+    run -2 collab-member remove workspace:w1 ''
+    [ "$output" = 'collab-member: user: must be a string of 1 to 200 bytes, found one of 0' ]
     run -2 collab-member list 'workspace:*'
     run -3 collab-member --redis unix:/nonexistent list workspace:w1
 }

@@ -180,7 +180,9 @@ put_node() # NAME STATE CONNECTIONS DELIVERIES_PER_S [UPTIME_S]
 
 @test "usage errors" {
     run -2 collab-stats node
-    [ "$output" = 'collab-stats: node: an operand where none is expected' ]
+    [ "$output" = 'collab-stats: unexpected operand node' ]
+    run -2 collab-stats --check --waiting
+    [ "$output" = 'collab-stats: --check and --waiting exclude each other' ]
     run -2 collab-stats -i 1ms
     [[ $output = 'collab-stats: --interval'* ]]
     run -2 collab-stats --format yaml

@@ -328,8 +328,17 @@ client_start() # CLAIMS ARGUMENT...
     start_collabd
     COLLAB_TOKEN=$(token '{"sub":"u1","rooms":["*"],"exp":1000000000}') \
         run -4 collab-tail -W 30 --url "ws://$GATEWAY/ws" a:1
-    [[ ${lines[0]} = "collab-tail: ws://$GATEWAY/ws: expired 2001-09-09"* ]]
+    [[ $output = "collab-tail: ws://$GATEWAY/ws: expired 2001-09-09"* ]]
+    [ ${#lines[@]} -eq 1 ]
     COLLAB_TOKEN=nonsense run -4 collab-tail -W 30 --url "ws://$GATEWAY/ws" a:1
+    [[ $output = "collab-tail: ws://$GATEWAY/ws: not a token: "* ]]
+    [ ${#lines[@]} -eq 1 ]
+}
+
+@test "through a gateway: without a token, it says how one is given" {
+    start_collabd --auth-time 100ms
+    run -4 collab-tail -W 30 --url "ws://$GATEWAY/ws" a:1
+    [ "$output" = "collab-tail: ws://$GATEWAY/ws: no token within the time limit (--token-file or \$COLLAB_TOKEN gives one)" ]
 }
 
 @test "through a gateway: one that is not there is status 3" {

@@ -113,5 +113,9 @@ start_user() # NAME NODE [USER [ROOM]...]
 @test "usage is checked" {
     run -2 collab-who a b
     run -2 collab-who -C 3
+    run -2 collab-who --user
+    [ "$output" = 'collab-who: --user says that the operand is a user, and there is none' ]
     run -3 collab-who --redis unix:/nonexistent
+    run -3 collab-who --redis "unix://ann:wrong@$REDIS_SOCKET"
+    [[ "$output" = "collab-who: unix:$REDIS_SOCKET: WRONGPASS "* ]]
 }

@@ -93,7 +93,7 @@ END
     local file=$BATS_TEST_TMPDIR/conf
     is_wrong 'unknown option --nod (did you mean --node?)' --nod x
     is_wrong 'unknown option -x' -x
-    is_wrong 'operand: takes no operands' operand
+    is_wrong 'unexpected operand word' word
     printf '\nnod = x\n' >"$file"
     is_wrong "$file:2: unknown setting 'nod' (did you mean node?)" -c "$file"
     echo 'listen' >"$file"
@@ -267,6 +267,11 @@ at_socket() # PATH
     start collabd collabd --port 0
     wait_for_line "$OUT" 'ready '
     cmp "$key" "$BATS_TEST_TMPDIR/key"
+}
+
+@test "a key that cannot be made is told as that" {
+    XDG_STATE_HOME=/dev/null run -2 collabd --port 0
+    [ "$output" = 'collabd: no --key-file, and none can be made: /dev/null/collab: not a directory' ]
 }
 
 @test "without a key it listens on nothing beyond loopback" {

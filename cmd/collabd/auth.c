@@ -54,7 +54,7 @@ static int load_development(struct gateway *g, struct fault *f)
     struct buf path = {0};
     if (embedded_state_dir(&path, f) != 0) {
         buf_fini(&path);
-        return -1;
+        return fault_at(f, "no --key-file, and none can be made");
     }
     buf_text(&path, "/dev.key");
     int failed = access(path.at, F_OK) != 0 && key_make("hmac", path.at, f) != 0;

@@ -68,8 +68,6 @@ static void read_settings(struct settings *set, int argc, char **argv)
         printf("collabd %s\n", COLLAB_VERSION);
     if (result == OPT_HELP || result == OPT_HELP_ALL || result == OPT_VERSION)
         exit(fflush(stdout) == 0 ? STATUS_OK : STATUS_NO);
-    if (result == OPT_RUN && first < argc)
-        result = (fault_set(&f, "%s: takes no operands", argv[first]), OPT_WRONG);
     if (result == OPT_WRONG)
         fail(STATUS_USAGE, &f);
     worker_settle(set);

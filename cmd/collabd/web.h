@@ -77,7 +77,6 @@ struct web_route {
     void *ctx;
 };
 
-
 /* Whether an origin (RFC 6454, section 7) is one of those that the settings name; and whether a
  * request may open a WebSocket: one of a page of such an origin, of the host that it asks, or of no
  * page at all. Browsers open WebSockets to any origin, and leave it to the server. */
