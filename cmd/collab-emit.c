@@ -507,7 +507,8 @@ static void send_event(struct event *e, const struct line *from)
     struct span key = find_key(&text);
     char *record = emit.spool ? new_record(e, key) : NULL;
     if (emit.lost) {
-        LL_PREPEND(emit.unsent, ticket_new(from, record));
+        struct ticket *t = ticket_new(from, record);
+        LL_PREPEND(emit.unsent, t);
         put_by_unsent();
         record = NULL;
     } else if (address(e, &routed, &f) < 0 || find_terms(&terms, e, &f) < 0) {
