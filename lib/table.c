@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { FIRST_SIZE = 4, LOAD_MAX = 2 /* things a bucket */ };
+enum { LOAD_MAX = 2 /* things a bucket */ };
 
 /* Clients choose names: where those end up must not be foreseen (FNV-1a from a start of our own,
  * then MurmurHash3's finish, so that each bit counts). */
@@ -26,16 +26,26 @@ struct span table_name(const struct table_node *n)
     return (struct span){(const char *)n + n->name_at, n->len};
 }
 
-static struct table_node **bucket_of(const struct table *t, uint32_t hash)
+static uint32_t bucket_of(const struct table *t, uint32_t hash)
 {
-    return &t->buckets[hash & (t->size - 1)];
+    return hash & (t->size - 1);
+}
+
+static struct table_node *first_in(const struct table *t, uint32_t bucket)
+{
+    return t->size == 1 ? t->u.one : t->u.many[bucket];
+}
+
+static struct table_node **head_of(struct table *t, uint32_t bucket)
+{
+    return t->size == 1 ? &t->u.one : &t->u.many[bucket];
 }
 
 void table_fini(struct table *t)
 {
-    free(t->buckets);
-    t->buckets = NULL;
-    t->size = t->count = 0;
+    if (t->size > 1)
+        free(t->u.many);
+    *t = (struct table){0};
 }
 
 void *table_find(const struct table *t, struct span name)
@@ -43,7 +53,7 @@ void *table_find(const struct table *t, struct span name)
     if (t->count == 0)
         return NULL;
     uint32_t hash = hash_of(name);
-    struct table_node *n = *bucket_of(t, hash);
+    struct table_node *n = first_in(t, bucket_of(t, hash));
     while (n && (n->hash != hash || !span_equal(table_name(n), name)))
         n = n->next;
     return n;
@@ -51,27 +61,27 @@ void *table_find(const struct table *t, struct span name)
 
 static void put(struct table *t, struct table_node *n)
 {
-    struct table_node **bucket = bucket_of(t, n->hash);
+    struct table_node **head = head_of(t, bucket_of(t, n->hash));
 
-    n->next = *bucket;
-    *bucket = n;
+    n->next = *head;
+    *head = n;
 }
 
 static void grow(struct table *t)
 {
-    struct table_node **old = t->buckets;
-    uint32_t old_size = t->size;
+    struct table old = *t;
 
-    t->size = old_size != 0 ? old_size * 2 : FIRST_SIZE;
-    t->buckets = mem_zero(t->size * sizeof(struct table_node *));
-    for (uint32_t i = 0; i < old_size; i++) {
+    t->size = old.size != 0 ? old.size * 2 : 1;
+    if (t->size > 1)
+        t->u.many = mem_zero(t->size * sizeof(struct table_node *));
+    for (uint32_t i = 0; i < old.size; i++) {
         struct table_node *n, *next;
-        for (n = old[i]; n; n = next) {
+        for (n = first_in(&old, i); n; n = next) {
             next = n->next;
             put(t, n);
         }
     }
-    free(old);
+    table_fini(&old);
 }
 
 void table_add(struct table *t, struct table_node *n, struct span name)
@@ -90,7 +100,7 @@ void table_add(struct table *t, struct table_node *n, struct span name)
 
 void table_remove(struct table *t, struct table_node *n)
 {
-    struct table_node **at = bucket_of(t, n->hash);
+    struct table_node **at = head_of(t, bucket_of(t, n->hash));
 
     while (*at != n) {
         assert(*at);
@@ -104,8 +114,8 @@ void table_remove(struct table *t, struct table_node *n)
 static void *first_from(const struct table *t, uint32_t bucket)
 {
     for (; bucket < t->size; bucket++)
-        if (t->buckets[bucket])
-            return t->buckets[bucket];
+        if (first_in(t, bucket))
+            return first_in(t, bucket);
     return NULL;
 }
 
@@ -118,5 +128,5 @@ void *table_next(const struct table *t, const void *thing)
 {
     const struct table_node *n = thing;
 
-    return n->next ? n->next : first_from(t, (n->hash & (t->size - 1)) + 1);
+    return n->next ? n->next : first_from(t, bucket_of(t, n->hash) + 1);
 }

@@ -1,6 +1,7 @@
 /* A hash table of things that are found by their name, for those of which there are very many: it
- * costs each of them 16 bytes, and 4 to 8 in the table. The things are the owner's, and so are
- * their names; the table allocates nothing but itself. The walk has no order. */
+ * costs each of them 16 bytes, and 4 to 8 in the table; where there are one or two, nothing. The
+ * things are the owner's, and so are their names; the table allocates nothing but itself. The walk
+ * has no order. */
 #ifndef TABLE_H
 #define TABLE_H
 
@@ -16,8 +17,11 @@ struct table_node {
 
 /* Of all zero: empty. */
 struct table {
-    struct table_node **buckets;
-    uint32_t size; /* of buckets; a power of two, or 0 */
+    union {
+        struct table_node *one;   /* bucket, where size is 1 */
+        struct table_node **many; /* size of them */
+    } u;
+    uint32_t size; /* a power of two, or 0 */
     uint32_t count;
 };
 

@@ -78,6 +78,23 @@ static void what_was_added_is_found_until_it_is_removed(void **state)
     table_fini(&t);
 }
 
+static void two_need_no_memory(void **state)
+{
+    struct table t = {0};
+
+    (void)state;
+    struct thing *a = add(&t, 1), *b = add(&t, 2);
+    assert_ptr_equal(find(&t, 1), a);
+    assert_ptr_equal(find(&t, 2), b);
+    assert_null(find(&t, 3));
+    assert_int_equal(t.size, 1);
+    drop(&t, a);
+    assert_null(find(&t, 1));
+    assert_ptr_equal(table_first(&t), b);
+    drop(&t, b);
+    assert_null(table_first(&t));
+}
+
 static void names_may_be_empty_or_hold_any_byte(void **state)
 {
     struct table t = {0};
@@ -129,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_one_has_nothing),
         cmocka_unit_test(what_was_added_is_found_until_it_is_removed),
+        cmocka_unit_test(two_need_no_memory),
         cmocka_unit_test(names_may_be_empty_or_hold_any_byte),
         cmocka_unit_test(the_walk_meets_each_once_and_may_remove_it),
     };
