@@ -25,13 +25,13 @@ struct entry {
     struct entry *self_prev, *self_next; /* in its rooms, or its connections */
     struct entry *prev, *next;           /* of those that fade */
     int64_t gone_ms;                     /* steady: when it is to be gone; 0: it stays */
+    int64_t since_ms;                    /* wall clock */
     uint32_t holds;                      /* sessions */
-    enum store_status status;            /* of a connection */
-    bool dirty, gone; /* of a connection: to be told to Redis; for the last time */
-    bool news;        /* in a room: that the user is online is news there */
-    uint32_t name_len;
-    int64_t since_ms; /* wall clock */
-    char key[];       /* the place, then the name, then the user */
+    uint16_t name_len;
+    enum store_status status : 8; /* of a connection */
+    bool dirty : 1, gone : 1;     /* of a connection: to be told to Redis; for the last time */
+    bool news : 1;                /* in a room: that the user is online is news there */
+    char key[];                   /* the place, then the name, then the user */
 };
 
 /* A user here, or lately here. */
@@ -294,7 +294,7 @@ static struct entry *make_entry(struct presence *p, enum store_place place, stru
 {
     struct entry *e = mem_zero(sizeof(*e) + key->len);
     e->self = self;
-    e->name_len = (uint32_t)name.len;
+    e->name_len = (uint16_t)name.len;
     memcpy(e->key, key->at, key->len);
     e->since_ms = clock_wall_ms();
     table_add(&p->entries, &e->node, (struct span){e->key, key->len});
