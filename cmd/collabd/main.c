@@ -149,11 +149,12 @@ static void redis_told(void *ctx, const char *why)
 
 /* --- the loop ----------------------------------------------------------------------------- */
 
-static void flush_outboxes(uv_prepare_t *handle)
+static void finish_turn(uv_prepare_t *handle)
 {
-    struct gateway *g = handle->data;
-    recover_flush(g);
-    outboxes_flush(g->outboxes);
+    struct collabd *d = handle->data;
+    websockets_read_on(d->websockets);
+    recover_flush(&d->gateway);
+    outboxes_flush(d->gateway.outboxes);
 }
 
 static void turn_wheel(uv_timer_t *handle)
@@ -213,13 +214,13 @@ static void set_up_loop(struct collabd *d)
     uv_signal_init(loop, &d->terminate);
     uv_signal_init(loop, &d->interrupt);
     uv_signal_init(loop, &d->hangup);
-    d->before_block.data = d->tick.data = &d->gateway;
-    d->terminate.data = d->interrupt.data = d->hangup.data = d;
+    d->tick.data = &d->gateway;
+    d->before_block.data = d->terminate.data = d->interrupt.data = d->hangup.data = d;
     signal(SIGPIPE, SIG_IGN);
     uv_signal_start(&d->terminate, say_goodbye, SIGTERM);
     uv_signal_start(&d->interrupt, say_goodbye, SIGINT);
     uv_signal_start(&d->hangup, hang_up, SIGHUP);
-    uv_prepare_start(&d->before_block, flush_outboxes);
+    uv_prepare_start(&d->before_block, finish_turn);
     if (watchdog_ms)
         uv_timer_start(&d->watchdog, say_alive, 0, (uint64_t)watchdog_ms / 2 + 1);
     uv_timer_start(&d->tick, turn_wheel, STAGES_TICK_MS, STAGES_TICK_MS);

@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 enum {
-    /* libwebsockets keeps a buffer of this size for each connection: half of what an idle one
-     * costs. What is longer arrives in pieces. */
-    RX_BYTES = 256,
+    /* libwebsockets keeps a buffer of this size for each connection, in which it gathers the 125
+     * bytes that a control frame may have. What is longer arrives in pieces. */
+    RX_BYTES = 128,
+    PIECES_MAX = 64,    /* read at once */
     TX_BYTES = 1 << 20, /* more than one write of ours, so that none is cut */
     HEAD_BYTES = 1024,  /* of the request that we write for libwebsockets */
     HEADS = 64,
@@ -25,6 +26,8 @@ struct websockets {
     struct lws_context *lws;
     struct lws_vhost *vhost;
     struct socket *arriving; /* the one whose handshake libwebsockets is working on */
+    int unread[PIECES_MAX];  /* descriptors of which more of a frame is to come */
+    int unread_count;
 };
 
 /* One connection. */
@@ -159,6 +162,22 @@ static struct span add_piece(struct socket *k, struct span piece)
     return buf_span(k->message);
 }
 
+static void note_unread(struct websockets *w, const struct socket *k)
+{
+    if (k->in_frame && w->unread_count < PIECES_MAX)
+        w->unread[w->unread_count++] = lws_get_socket_fd(k->wsi);
+}
+
+void websockets_read_on(struct websockets *w)
+{
+    /* What is read here notes more. */
+    for (int i = 0; i < w->unread_count; i++) {
+        struct lws_pollfd ready = {w->unread[i], LWS_POLLIN, LWS_POLLIN};
+        lws_service_fd(w->lws, &ready);
+    }
+    w->unread_count = 0;
+}
+
 /* A piece of a message: mostly all of it, which is then read where it lies. */
 static void receive(struct websockets *w, struct socket *k, struct span piece)
 {
@@ -170,6 +189,7 @@ static void receive(struct websockets *w, struct socket *k, struct span piece)
         broken(k, CLOSE_PROTOCOL);
         return;
     }
+    note_unread(w, k);
     size_t before = k->message ? k->message->len : 0;
     if (before + piece.len > (size_t)w->gateway->limits.message_bytes) {
         broken(k, CLOSE_TOO_BIG);
@@ -362,6 +382,7 @@ struct websockets *websockets_new(struct gateway *g, struct fault *f)
 
 void websockets_close(struct websockets *w)
 {
+    w->unread_count = 0;
     lws_context_destroy(w->lws);
 }
 

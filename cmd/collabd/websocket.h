@@ -15,6 +15,10 @@ struct websockets *websockets_new(struct gateway *g, struct fault *f);
 void websockets_close(struct websockets *w);
 void websockets_free(struct websockets *w);
 
+/* Reads what has come of long messages beyond their first piece. Called once a turn of the loop,
+ * which would bring one piece a turn. */
+void websockets_read_on(struct websockets *w);
+
 /* What the client's handshake asks for (RFC 6455, section 4.2.1), as http.c read it. */
 struct websocket_offer {
     struct span key;        /* Sec-WebSocket-Key */
