@@ -10,6 +10,7 @@
 #include "presence.h"
 #include "publish.h"
 #include "reply.h"
+#include "subscribe.h"
 #include "sync.h"
 #include "throttle.h"
 #include "who.h"
@@ -225,8 +226,8 @@ static void close_session(struct session *s, const struct request *r)
 
 static void (*const actions[CATALOG_ACTION_COUNT])(struct session *s, const struct request *r) = {
     [CATALOG_AUTHENTICATE] = authenticate,
-    [CATALOG_JOIN] = join_rooms,
-    [CATALOG_LEAVE] = leave_rooms,
+    [CATALOG_JOIN] = subscribe_rooms,
+    [CATALOG_LEAVE] = unsubscribe_rooms,
     [CATALOG_PRESENCE] = who_status,
     [CATALOG_VIEWING] = who_views,
     [CATALOG_WHO] = who_is_there,

@@ -1,27 +1,9 @@
-/* Joining and leaving rooms: who may, and the answers. */
+/* Being in rooms: how a session comes into one and goes out of it, at its own request or without,
+ * and what keeps it there. What the rest of the gateway must know of that, it tells. */
 #ifndef JOIN_H
 #define JOIN_H
 
 #include "session.h"
-
-/* The rooms of a request: those that its message's templates make of its data, or the list that
- * its `rooms` argument is. Each is judged by itself; the reply tells what came of each. */
-void join_rooms(struct session *s, const struct request *r);
-void leave_rooms(struct session *s, const struct request *r);
-
-/* The rooms of a request, one after the other: from templates, or from a list. */
-struct room_list {
-    struct route_rooms *routed; /* NULL: listed */
-    int next;
-    struct json_walk walk;
-};
-
-/* Finds them; false after refusing the request. routed must outlast the list. Then each as it was
- * written; it is a room only if join_read_room() says so, which takes the quotes off. */
-bool join_find_rooms(struct session *s, const struct request *r, struct route_rooms *routed,
-                     struct room_list *list);
-bool join_next_room(struct room_list *list, struct span *room);
-int join_read_room(const struct room_list *list, struct span *room, struct fault *f);
 
 /* Joins the rooms that are joined by themselves on connect: the user's own, those that the token
  * names, those that the user is a member of. Calls done when it is through, maybe from within; what
@@ -35,13 +17,14 @@ void join_missing(struct session *s);
 /* Its user has become a member of a room: joins it, if that is joined by itself. */
 void join_member(struct session *s, struct span room);
 
-/* The session, which may, is in a room from now on. */
+/* The session, which may, is in a room from now on. The client is not told. */
 void join_enter(struct session *s, struct span room);
 
-/* Puts the session into a room at the word of one who is believed: nobody's leave is asked, neither
- * now nor when rights go. Takes it out of one. The client is not told. False: it was there before;
- * it was not, or may be in no more. */
+/* The same at the word of one who is believed: nobody's leave is asked, neither now nor when rights
+ * go. False if it was there before, or may be in no more rooms. */
 bool join_place(struct session *s, struct span room);
+
+/* Takes the session out of a room, if it is there; whether it was. The client is not told. */
 bool join_leave(struct session *s, struct span room);
 
 /* Ends a join that the client has no right to any more, and tells it so. Whether it was there. */

@@ -2,10 +2,10 @@
 #include "admit.h"
 #include "bus.h"
 #include "hub.h"
-#include "join.h"
 #include "mem.h"
 #include "presence.h"
 #include "reply.h"
+#include "selection.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,11 +76,11 @@ static void judged(void *arg, enum admission result, const char *why)
 }
 
 /* False with a fault: one of them is none, or they are too many. */
-static bool read_rooms(struct inquiry *q, struct room_list *list, struct fault *f)
+static bool read_rooms(struct inquiry *q, struct selection *chosen, struct fault *f)
 {
     struct span room;
-    while (join_next_room(list, &room)) {
-        if (join_read_room(list, &room, f) != 0)
+    while (selection_next(chosen, &room)) {
+        if (selection_read(chosen, &room, f) != 0)
             return false;
         if (q->count == EVENT_ROOMS_MAX)
             return fault_set(f, "more than %d rooms", EVENT_ROOMS_MAX) == 0;
@@ -92,13 +92,12 @@ static bool read_rooms(struct inquiry *q, struct room_list *list, struct fault *
 
 static void inquire(struct session *s, const struct request *r, void (*carry_on)(struct inquiry *))
 {
-    struct route_rooms routed;
-    struct room_list list;
+    struct selection chosen;
     struct fault f;
-    if (!join_find_rooms(s, r, &routed, &list))
+    if (!selection_find(&chosen, s, r))
         return;
     struct inquiry *q = mem_zero(sizeof(*q));
-    if (!read_rooms(q, &list, &f)) {
+    if (!read_rooms(q, &chosen, &f)) {
         session_refuse(s, r, ERROR_BAD_ROOM, f.text, NULL);
         inquiry_free(q);
         return;
