@@ -1,13 +1,6 @@
 /* Socket.IO 5 (sio.h) over Engine.IO: namespaces, acknowledgements, binary data. Owns the sessions
  * of its clients, one for each namespace that a client has joined, and their codecs. What is said
- * in the packets is the application's.
- *
- * What the gateway says without being asked is an event, with the event's data for its argument. An
- * answer is the acknowledgement that a request asked for; where it asked for none, an event too,
- * if the catalog has a name for it:
- *
- *     43ID[{"ok":true,...}]                                 42["subscribed",{...}]
- *     43ID[{"ok":false,"code":"...","message":"..."}]       42["error",{"code":"...",...}] */
+ * in the packets is the application's, and how a session is spoken to its namespace's. */
 #ifndef SOCKETIO_H
 #define SOCKETIO_H
 
@@ -38,9 +31,5 @@ void socketio_free(struct socketio *all);
 
 /* For engines_new(). ctx: the struct socketio. */
 extern const struct engine_user socketio_user;
-
-/* An event to a session; the acknowledgement of a request that has a ref. args: a JSON array. */
-struct frame *socketio_event(const struct session *s, struct span args);
-struct frame *socketio_ack(const struct session *s, const struct request *r, struct span args);
 
 #endif

@@ -13,6 +13,7 @@
 #include "http.h"
 #include "listen.h"
 #include "mem.h"
+#include "namespace.h"
 #include "num.h"
 #include "socketio.h"
 #include <signal.h>
@@ -79,7 +80,7 @@ static void say(struct session *s, const char *name, struct span args)
         buf_join(&text, arg);
     }
     buf_char(&text, ']');
-    session_put(s, socketio_event(s, buf_span(&text)));
+    session_put(s, namespace_event(s, buf_span(&text)));
     buf_fini(&text);
 }
 
@@ -107,7 +108,7 @@ static void acknowledge(struct session *s, struct span args, const struct reques
         buf_join(&text, arg);
     }
     buf_text(&text, text.len ? "]" : "[]");
-    session_put(s, socketio_ack(s, r, buf_span(&text)));
+    session_put(s, namespace_ack(s, r, buf_span(&text)));
     buf_fini(&text);
 }
 
