@@ -299,13 +299,13 @@ static enum exit_status sign(const char *file)
 
 /* --- verify --- */
 
-static void add_words(struct buf *out, const char *title, char *const *words)
+static void show_patterns(struct buf *out, const char *title, const char *pattern)
 {
     buf_text(out, title);
-    if (!*words)
+    if (!*pattern)
         buf_text(out, " none");
-    for (; *words; words++)
-        buf_printf(out, " %s", *words);
+    for (; *pattern; pattern = identity_next(pattern))
+        buf_printf(out, " %s", pattern);
     buf_char(out, '\n');
 }
 
@@ -316,8 +316,8 @@ static void print_identity(const struct identity *who, int64_t now_s)
     buf_text(&out, "user     ");
     view_tame(span_of(who->user), &out);
     buf_char(&out, '\n');
-    add_words(&out, "rooms   ", who->rooms);
-    add_words(&out, "publish ", who->publish);
+    show_patterns(&out, "rooms   ", who->rooms);
+    show_patterns(&out, "publish ", who->publish);
     buf_printf(&out, "admin    %s\nexpires  ", who->admin ? "yes" : "no");
     if (who->expires_s == 0)
         buf_text(&out, "never");
@@ -327,10 +327,10 @@ static void print_identity(const struct identity *who, int64_t now_s)
     buf_fini(&out);
 }
 
-static void push_words(struct json *array, char *const *words)
+static void push_patterns(struct json *array, const char *pattern)
 {
-    for (; *words; words++)
-        json_push_span(array, span_of(*words));
+    for (; *pattern; pattern = identity_next(pattern))
+        json_push_span(array, span_of(pattern));
 }
 
 static void print_identity_json(const struct identity *who)
@@ -339,8 +339,8 @@ static void print_identity_json(const struct identity *who)
     struct buf out = {0};
 
     json_add_text(object, "user", who->user);
-    push_words(json_add_array(object, "rooms"), who->rooms);
-    push_words(json_add_array(object, "publish"), who->publish);
+    push_patterns(json_add_array(object, "rooms"), who->rooms);
+    push_patterns(json_add_array(object, "publish"), who->publish);
     json_add_bool(object, "admin", who->admin);
     if (who->expires_s == 0)
         json_add_null(object, "expires_s");

@@ -423,14 +423,6 @@ static int check_rules(const struct claims *c, const struct token_rules *rules, 
 
 /* --- The identity. --- */
 
-/* Its strings while they are gathered, each with its NUL: the user, the device, rooms,
- * publish. */
-struct grants {
-    struct buf strings;
-    size_t rooms;
-    size_t publish;
-};
-
 static int read_user(const struct claims *c, struct buf *user, struct fault *f)
 {
     enum claim claim = has(c, CLAIM_SUB) ? CLAIM_SUB : CLAIM_USER_ID;
@@ -467,34 +459,31 @@ static int add_pattern(struct span value, struct buf *strings, struct fault *f)
 
 /* Patterns, or one of them, not as an array. */
 static int read_patterns(const struct claims *c, enum claim claim, struct buf *strings,
-                         size_t *count, struct fault *f)
+                         struct fault *f)
 {
     struct json_walk walk = json_walk(c->at[claim]);
     struct span element;
 
     if (json_type(c->at[claim]) != JSON_ARRAY) {
-        *count = 1;
         int result = add_pattern(c->at[claim], strings, f);
         return result == 0 ? 0 : fault_at(f, "%s", claim_names[claim]);
     }
-    for (; json_next_element(&walk, &element); ++*count)
+    while (json_next_element(&walk, &element))
         if (add_pattern(element, strings, f) != 0)
             return fault_at(f, "%s", claim_names[claim]);
     return 0;
 }
 
 /* A user whose name can't stand in a room's has none: it must never be taken for a pattern. */
-static size_t add_own_room(struct buf *strings)
+static void add_own_room(struct buf *strings)
 {
     struct buf room = {0};
     struct fault unsaid;
 
     buf_printf(&room, "user:%s", strings->at);
-    bool valid = room_check(buf_span(&room), &unsaid) == 0;
-    if (valid)
+    if (room_check(buf_span(&room), &unsaid) == 0)
         buf_add(strings, room.at, room.len + 1);
     buf_fini(&room);
-    return valid;
 }
 
 /* Other issuers may mean something else by it: what is no string, or has a NUL, is none. */
@@ -510,43 +499,38 @@ static void read_device(const struct claims *c, struct buf *strings)
     buf_fini(&device);
 }
 
-static int read_grants(const struct claims *c, struct grants *g, struct fault *f)
+/* The strings of an identity: the user, the device, rooms, publish. */
+static int read_grants(const struct claims *c, struct buf *strings, struct fault *f)
 {
-    if (read_user(c, &g->strings, f) != 0)
+    if (read_user(c, strings, f) != 0)
         return -1;
-    read_device(c, &g->strings);
+    read_device(c, strings);
     if (!has(c, CLAIM_ROOMS))
-        g->rooms = add_own_room(&g->strings);
-    else if (read_patterns(c, CLAIM_ROOMS, &g->strings, &g->rooms, f) != 0)
+        add_own_room(strings);
+    else if (read_patterns(c, CLAIM_ROOMS, strings, f) != 0)
         return -1;
-    if (has(c, CLAIM_PUBLISH))
-        return read_patterns(c, CLAIM_PUBLISH, &g->strings, &g->publish, f);
+    buf_char(strings, '\0');
+    if (has(c, CLAIM_PUBLISH) && read_patterns(c, CLAIM_PUBLISH, strings, f) != 0)
+        return -1;
+    buf_char(strings, '\0');
     return 0;
 }
 
-/* Points count places at as many strings from text on, and one at NULL. Returns what follows. */
-static char *point_at(char **to, size_t count, char *text)
+const char *identity_next(const char *pattern)
 {
-    for (size_t i = 0; i < count; i++) {
-        to[i] = text;
-        text += strlen(text) + 1;
-    }
-    to[count] = NULL;
-    return text;
+    return pattern + strlen(pattern) + 1;
 }
 
-static struct identity *identity_new(const struct grants *g)
+static struct identity *identity_new(struct span strings)
 {
-    size_t pointers = g->rooms + 1 + g->publish + 1;
-    struct identity *who = mem_alloc(sizeof(*who) + pointers * sizeof(char *) + g->strings.len);
+    struct identity *who = mem_zero(offsetof(struct identity, user) + strings.len);
 
-    who->rooms = (char **)(who + 1);
-    who->publish = who->rooms + g->rooms + 1;
-    who->user = (char *)(who->rooms + pointers);
-    memcpy(who->user, g->strings.at, g->strings.len);
+    memcpy(who->user, strings.at, strings.len);
     who->device = who->user + strlen(who->user) + 1;
-    char *rest = point_at(who->rooms, g->rooms, who->device + strlen(who->device) + 1);
-    point_at(who->publish, g->publish, rest);
+    who->rooms = who->device + strlen(who->device) + 1;
+    for (who->publish = who->rooms; *who->publish;)
+        who->publish = identity_next(who->publish);
+    who->publish++;
     return who;
 }
 
@@ -554,19 +538,19 @@ static struct identity *identify(struct span object, const struct token_rules *r
                                  struct fault *f)
 {
     struct claims claims;
-    struct grants grants = {0};
+    struct buf strings = {0};
     struct identity *who = NULL;
     int64_t expires_s;
 
     read_claims(&claims, object);
     if (check_rules(&claims, rules, now_s, &expires_s, f) == 0 &&
-        read_grants(&claims, &grants, f) == 0) {
-        who = identity_new(&grants);
+        read_grants(&claims, &strings, f) == 0) {
+        who = identity_new(buf_span(&strings));
         who->expires_s = expires_s;
         who->admin =
             is_string(&claims, CLAIM_ROLE) && json_string_is(claims.at[CLAIM_ROLE], "admin");
     }
-    buf_fini(&grants.strings);
+    buf_fini(&strings);
     return who;
 }
 
@@ -588,10 +572,10 @@ void identity_free(struct identity *who)
     free(who);
 }
 
-static bool may(char *const *patterns, struct span room)
+static bool may(const char *pattern, struct span room)
 {
-    for (; *patterns; patterns++)
-        if (room_matches(span_of(*patterns), room))
+    for (; *pattern; pattern = identity_next(pattern))
+        if (room_matches(span_of(pattern), room))
             return true;
     return false;
 }

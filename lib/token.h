@@ -17,15 +17,18 @@ enum { TOKEN_BYTES_MAX = 8192, TOKEN_LEEWAY_MAX_S = 30 };
 
 /* What a valid token says of its bearer. One allocation; freed by identity_free(). */
 struct identity {
-    char *user;        /* sub, else userId; 1-200 bytes, no control characters */
-    char **rooms;      /* patterns it may join, NULL-terminated; of a token without rooms, its
-                          user's own room */
-    char **publish;    /* patterns it may publish to, NULL-terminated */
-    char *device;      /* as the claim has it, which is not checked; "": there is none */
-    int64_t expires_s; /* seconds since 1970; 0: never */
-    bool admin;        /* role is "admin" */
-    bool vouched;      /* somebody was asked who knows the user; of no token's making */
+    int64_t expires_s;   /* seconds since 1970; 0: never */
+    const char *device;  /* as the claim has it, which is not checked; "": there is none */
+    const char *rooms;   /* patterns it may join; of a token without rooms, its user's own room */
+    const char *publish; /* patterns it may publish to */
+    bool admin;          /* role is "admin" */
+    bool vouched;        /* somebody was asked who knows the user; of no token's making */
+    char user[];         /* sub, else userId; 1-200 bytes, no control characters */
 };
+
+/* Patterns stand one behind the other, each with its NUL; an empty one is behind the last. Returns
+ * the one behind. */
+const char *identity_next(const char *pattern);
 
 /* What tokens must say beside being signed; NULL means any. */
 struct token_rules {

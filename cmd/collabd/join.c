@@ -163,8 +163,8 @@ static void join_rooms_of_all(struct session *s)
 static void join_granted_rooms(struct session *s)
 {
     struct fault f;
-    for (char **grant = s->who->rooms; *grant; grant++) {
-        struct span room = span_of(*grant);
+    for (const char *grant = s->who->rooms; *grant; grant = identity_next(grant)) {
+        struct span room = span_of(grant);
         if (room_check(room, &f) == 0 && is_automatic(s, room, CATALOG_GRANT) && may_enter(s, room))
             enter_own(s, room);
     }
