@@ -457,7 +457,7 @@ static struct member *find_target(struct redis *r, const struct redirect *to)
 
     if (to->host.len == 0)
         return NULL;
-    redis_node_at(&node, to->host, to->port, 0, &r->address->nodes[0]);
+    redis_node_at(&node, to->host, to->port, &r->address->like);
     struct member *m = find_or_open(r, &node);
     redis_node_fini(&node);
     return m;

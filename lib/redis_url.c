@@ -85,10 +85,11 @@ static int parse_number(struct span text, const char *what, int64_t min, int64_t
     return 0;
 }
 
-/* What is being read: what all servers have in common, and the servers. */
+/* What is being read: what all servers have in common, and all sentinels. */
 struct reading {
-    struct redis_node shared;
+    struct redis_node shared, sentinel;
     struct redis_address *a;
+    bool sentinels;
     int port_preset;
     const char *form; /* of such a URL */
 };
@@ -111,18 +112,47 @@ static int parse_db(struct redis_node *n, struct span text, struct fault *f)
     return parse_number(text, "db", 0, DB_MAX, &n->db, f);
 }
 
-/* Takes ?db=N off the end. */
-static int parse_query(struct redis_node *n, struct span *text, struct fault *f)
-{
-    size_t mark = find_first(*text, '?');
+static const char db_name[] = "db=", user_name[] = "sentinel-user=",
+                  password_name[] = "sentinel-password=";
 
-    if (mark == text->len)
-        return 0;
-    struct span query = span_skip(*text, mark + 1);
+static int parse_once(struct span text, const char *what, char **out, struct fault *f)
+{
+    if (*out)
+        return fault_set(f, "%s: given twice", what);
+    return decode(text, what, out, f);
+}
+
+static int parse_pair(struct reading *r, struct span pair, struct fault *f)
+{
+    struct redis_node *n = &r->sentinel;
+
+    if (span_starts(pair, db_name))
+        return parse_db(&r->shared, span_skip(pair, sizeof(db_name) - 1), f);
+    if (r->sentinels && span_starts(pair, user_name))
+        return parse_once(span_skip(pair, sizeof(user_name) - 1), "sentinel-user", &n->user, f);
+    if (r->sentinels && span_starts(pair, password_name))
+        return parse_once(span_skip(pair, sizeof(password_name) - 1), "sentinel-password",
+                          &n->password, f);
+    return fault_set(f, "only ?db=N%s may follow the address",
+                     r->sentinels ? ", sentinel-user= and sentinel-password=" : "");
+}
+
+/* Takes ?NAME=VALUE&... off the end. */
+static int parse_query(struct reading *r, struct span *text, struct fault *f)
+{
+    size_t mark = find_first(*text, '?'), end = mark;
+    struct span rest = *text;
+
     text->len = mark;
-    if (!span_starts(query, "db="))
-        return fault_set(f, "only ?db=N may follow the address");
-    return parse_db(n, span_skip(query, 3), f);
+    while (end < rest.len) {
+        rest = span_skip(rest, end + 1);
+        end = find_first(rest, '&');
+        if (parse_pair(r, (struct span){rest.at, end}, f) != 0)
+            return -1;
+    }
+    if (r->sentinel.user && (r->sentinel.user[0] == '\0' || !r->sentinel.password))
+        return fault_set(f, "a sentinel-user needs a name and a sentinel-password");
+    return 0;
 }
 
 static int check_host(const struct reading *r, const char *host, struct fault *f)
@@ -194,20 +224,23 @@ static int parse_master(struct reading *r, struct span *rest, struct fault *f)
 
 /* All before the last @ is user and password, also when a / or ? in it should have been encoded:
  * none of it may be taken for something that a message shows. */
-static int parse_tcp(struct reading *r, bool sentinels, struct span text, struct fault *f)
+static int parse_tcp(struct reading *r, struct span text, struct fault *f)
 {
     size_t at_sign = find_last(text, '@');
 
+    if (r->sentinels && at_sign < text.len &&
+        memmem(text.at, at_sign, password_name, sizeof(password_name) - 1))
+        return fault_set(f, "sentinel-password: an @ in it is written as %%40");
     if (at_sign < text.len) {
         if (parse_userinfo(&r->shared, (struct span){text.at, at_sign}, f) != 0)
             return -1;
         text = span_skip(text, at_sign + 1);
     }
-    if (parse_query(&r->shared, &text, f) != 0)
+    if (parse_query(r, &text, f) != 0)
         return -1;
     size_t slash = find_first(text, '/');
     struct span rest = span_skip(text, slash < text.len ? slash + 1 : slash);
-    if (sentinels && parse_master(r, &rest, f) != 0)
+    if (r->sentinels && parse_master(r, &rest, f) != 0)
         return -1;
     if (rest.len > 0 && parse_db(&r->shared, rest, f) != 0)
         return -1;
@@ -218,7 +251,7 @@ static int parse_path(struct reading *r, struct span text, struct fault *f)
 {
     struct redis_node *n = add_node(r->a);
 
-    if (parse_query(&r->shared, &text, f) != 0 || decode(text, "path", &n->path, f) != 0)
+    if (parse_query(r, &text, f) != 0 || decode(text, "path", &n->path, f) != 0)
         return -1;
     size_t len = strlen(n->path);
     if (len == 0)
@@ -251,13 +284,14 @@ static int parse(struct reading *r, struct span url, struct fault *f)
     r->port_preset = PORT_PRESET;
     r->form = "redis://host[:port][/db]";
     if (span_starts(url, server))
-        return parse_tcp(r, false, span_skip(url, sizeof(server) - 1), f);
+        return parse_tcp(r, span_skip(url, sizeof(server) - 1), f);
     if (span_starts(url, local))
         return parse_unix(r, span_skip(url, sizeof(local) - 1), f);
+    r->sentinels = true;
     r->port_preset = SENTINEL_PORT_PRESET;
     r->form = "redis+sentinel://host[:port]/master[/db]";
     if (span_starts(url, sentinel))
-        return parse_tcp(r, true, span_skip(url, sizeof(sentinel) - 1), f);
+        return parse_tcp(r, span_skip(url, sizeof(sentinel) - 1), f);
     return fault_set(f, "must begin with redis://, redis+sentinel:// or unix:");
 }
 
@@ -302,7 +336,7 @@ static char *address_label(const struct redis_address *a)
     }
     if (a->master)
         buf_printf(&b, "/%s", a->master);
-    add_db(&b, &a->nodes[0]);
+    add_db(&b, &a->like);
     return b.at;
 }
 
@@ -313,11 +347,11 @@ static char *copy_of(const char *text)
     return text ? mem_text(text) : NULL;
 }
 
-static void share(struct redis_node *n, const struct redis_node *shared, int db)
+static void share(struct redis_node *n, const struct redis_node *shared)
 {
     n->user = copy_of(shared->user);
     n->password = copy_of(shared->password);
-    n->db = db;
+    n->db = shared->db;
     n->label = node_label(n);
 }
 
@@ -327,15 +361,19 @@ int redis_address_parse(struct redis_address *a, struct span url, struct fault *
 
     *a = (struct redis_address){0};
     int result = parse(&r, url, f);
+    if (r.shared.db < 0)
+        r.shared.db = 0;
     if (result == 0) {
         for (size_t i = 0; i < a->count; i++)
-            share(&a->nodes[i], &r.shared, r.shared.db < 0 ? 0 : r.shared.db);
+            share(&a->nodes[i], r.sentinels ? &r.sentinel : &r.shared);
+        a->like = r.shared;
         a->label = address_label(a);
     } else {
         redis_address_fini(a);
+        redis_node_fini(&r.shared);
         fault_at(f, "Redis URL");
     }
-    redis_node_fini(&r.shared);
+    redis_node_fini(&r.sentinel);
     return result;
 }
 
@@ -344,23 +382,23 @@ void redis_address_fini(struct redis_address *a)
     for (size_t i = 0; i < a->count; i++)
         redis_node_fini(&a->nodes[i]);
     free(a->nodes);
+    redis_node_fini(&a->like);
     free(a->master);
     free(a->label);
     *a = (struct redis_address){0};
 }
 
-void redis_node_at(struct redis_node *n, struct span host, int port, int db,
-                   const struct redis_node *like)
+void redis_node_at(struct redis_node *n, struct span host, int port, const struct redis_node *like)
 {
     *n = (struct redis_node){.host = span_text(host), .port = port};
-    share(n, like, db);
+    share(n, like);
 }
 
 void redis_node_copy(struct redis_node *to, const struct redis_node *from)
 {
     *to = (struct redis_node){
         .path = copy_of(from->path), .host = copy_of(from->host), .port = from->port};
-    share(to, from, from->db);
+    share(to, from);
 }
 
 void redis_node_fini(struct redis_node *n)

@@ -46,7 +46,7 @@ static int find_or_add(struct topology *t, const struct reply *r, const struct r
     for (size_t i = 0; i < t->count; i++)
         if (redis_node_is(&t->nodes[i], host, port))
             return (int)i;
-    redis_node_at(add_node(t), host, port, 0, by);
+    redis_node_at(add_node(t), host, port, by);
     return (int)t->count - 1;
 }
 
@@ -254,7 +254,7 @@ static void on_master(void *arg, const struct reply *r)
     } else if (num_parse(reply_text(reply_at(r, 1)), 1, 65535, &port, &f) != 0) {
         try_next(s, "its answer makes no sense");
     } else {
-        redis_node_at(&node, reply_text(reply_at(r, 0)), (int)port, s->like->db, s->like);
+        redis_node_at(&node, reply_text(reply_at(r, 0)), (int)port, s->like);
         found_one(s, &node);
     }
 }
@@ -297,32 +297,25 @@ static void ask(struct seek *s)
     s->conn = rconn_open(s->loop, asked(s), timeout_ms, &hooks, s);
 }
 
-/* Sentinels are asked by nobody's name: user, password and db are the master's. */
 static void add_asked(struct seek *s, const struct redis_node *n)
 {
-    static const struct redis_node nobody = {0};
-
     for (size_t i = 0; i < s->count; i++)
         if (n->host && redis_node_is(&s->nodes[i], span_of(n->host), n->port))
             return;
-    if (s->master)
-        redis_node_at(&s->nodes[s->count++], span_of(n->host), n->port, 0, &nobody);
-    else
-        redis_node_copy(&s->nodes[s->count++], n);
+    redis_node_copy(&s->nodes[s->count++], n);
 }
 
 struct seek *seek_start(uv_loop_t *loop, const struct redis_address *address,
                         const struct topology *last, seek_done *done, void *ctx)
 {
     struct seek *s = mem_zero(sizeof(*s));
-    bool sentinels = address->master != NULL;
 
     s->loop = loop;
-    s->like = &address->nodes[0];
+    s->like = &address->like;
     s->choosy = address->count > 1;
     s->done = done;
     s->ctx = ctx;
-    s->master = sentinels ? mem_text(address->master) : NULL;
+    s->master = address->master ? mem_text(address->master) : NULL;
     s->nodes = mem_alloc((address->count + last->count + 1) * sizeof(*s->nodes));
     if (last->told_by.host)
         add_asked(s, &last->told_by);

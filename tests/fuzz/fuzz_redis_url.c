@@ -44,7 +44,8 @@ static void password_is_hidden(const char *scheme, const char *rest)
     buf_printf(&url, "%s%s%s", scheme, secret, rest);
     if (redis_address_parse(&a, buf_span(&url), &f) == 0) {
         makes_sense(&a);
-        assert(strncmp(a.nodes[0].password, secret, strlen(secret)) == 0);
+        const char *password = a.like.password ? a.like.password : a.nodes[0].password;
+        assert(strncmp(password, secret, strlen(secret)) == 0);
         assert(!holds(a.label, secret));
         redis_address_fini(&a);
     } else {
@@ -79,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         password_is_hidden("redis://ann:", own);
         password_is_hidden("unix://ann:", own);
     }
+    password_is_hidden("redis+sentinel://h:1/main?sentinel-password=", own);
     free(own);
     buf_fini(&rest);
     return 0;

@@ -99,8 +99,32 @@ static void sentinels_name_a_master(void **state)
     assert_string_equal(a.master, "main");
     assert_int_equal(a.nodes[0].port, 26379);
     assert_int_equal(a.nodes[1].port, 5);
-    assert_int_equal(a.nodes[0].db, 2);
+    assert_string_equal(a.like.password, "pw");
+    assert_int_equal(a.like.db, 2);
+    assert_null(a.nodes[0].password);
+    assert_int_equal(a.nodes[0].db, 0);
     assert_string_equal(a.label, "redis+sentinel://a:26379,b:5/main/2");
+    redis_address_fini(&a);
+}
+
+static void sentinels_may_have_a_password_of_their_own(void **state)
+{
+    static const char url[] = "redis+sentinel://ann:pw@a,b/main"
+                              "?sentinel-user=wat%26cher&db=3&sentinel-password=p%40w";
+    struct redis_address a;
+    struct fault f;
+
+    (void)state;
+    assert_int_equal(redis_address_parse(&a, span_of(url), &f), 0);
+    for (size_t i = 0; i < a.count; i++) {
+        assert_string_equal(a.nodes[i].user, "wat&cher");
+        assert_string_equal(a.nodes[i].password, "p@w");
+        assert_int_equal(a.nodes[i].db, 0);
+    }
+    assert_string_equal(a.like.user, "ann");
+    assert_string_equal(a.like.password, "pw");
+    assert_int_equal(a.like.db, 3);
+    assert_string_equal(a.label, "redis+sentinel://a:26379,b:26379/main/3");
     redis_address_fini(&a);
 }
 
@@ -126,6 +150,10 @@ static const struct {
     {"redis://h/1/2", "db: not a whole number"},
     {"redis://h/1?db=1", "db: given twice"},
     {"redis://h?timeout=1", "only ?db=N may follow the address"},
+    {"redis://h?", "only ?db=N may follow the address"},
+    {"redis://h?db=1&", "only ?db=N may follow the address"},
+    {"redis://h?db=1&db=1", "db: given twice"},
+    {"redis://h?sentinel-password=x", "only ?db=N may follow the address"},
     {"redis://a b", "host: neither a name nor an address"},
     {"redis://h%2f", "host: neither a name nor an address"},
     {"redis://::1", "host: an IPv6 address stands in brackets, as in redis://[::1]"},
@@ -145,6 +173,18 @@ static const struct {
     {"redis+sentinel://a/", "no master: redis+sentinel://host[:port]/master[/db]"},
     {"redis+sentinel:///main", "no host: redis+sentinel://host[:port]/master[/db]"},
     {"redis+sentinel://a/main/x", "db: not a whole number"},
+    {"redis+sentinel://a/main?x=1",
+     "only ?db=N, sentinel-user= and sentinel-password= may follow the address"},
+    {"redis+sentinel://a/main?sentinel-user=u",
+     "a sentinel-user needs a name and a sentinel-password"},
+    {"redis+sentinel://a/main?sentinel-user=&sentinel-password=p",
+     "a sentinel-user needs a name and a sentinel-password"},
+    {"redis+sentinel://a/main?sentinel-password=p&sentinel-password=p",
+     "sentinel-password: given twice"},
+    {"redis+sentinel://a:5/main?sentinel-password=p@w/x",
+     "sentinel-password: an @ in it is written as %40"},
+    {"redis+sentinel://a/main?sentinel-password=%4",
+     "sentinel-password: % must be followed by two hexadecimal digits"},
     {"unix:", "no path: unix:///path of a socket"},
     {"unix:?db=1", "no path: unix:///path of a socket"},
     {"unix://run/x.sock", "path: must begin with a / after unix://"},
@@ -451,6 +491,7 @@ int main(void)
         cmocka_unit_test(good_addresses_are_taken),
         cmocka_unit_test(several_servers_may_be_named),
         cmocka_unit_test(sentinels_name_a_master),
+        cmocka_unit_test(sentinels_may_have_a_password_of_their_own),
         cmocka_unit_test(bad_addresses_are_refused_with_a_reason),
         TRIAL(commands_and_subscriptions_go_side_by_side),
         TRIAL(a_first_attempt_that_fails_is_told_once),
