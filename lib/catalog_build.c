@@ -23,17 +23,6 @@ bool catalog_given(struct span object, const char *key)
     return json_get(object, key, &value);
 }
 
-size_t catalog_size(struct span object)
-{
-    struct json_walk w = json_walk(object);
-    struct span key, value;
-    size_t count = 0;
-
-    while (json_next_member(&w, &key, &value))
-        count++;
-    return count;
-}
-
 int catalog_of_no_use(struct schema_reader *r, struct span object, const char *const *keys,
                       const char *without)
 {

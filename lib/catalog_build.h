@@ -28,9 +28,8 @@ struct catalog_build {
 };
 struct catalog_build *catalog_build(const struct schema_reader *r);
 
-/* Whether an object has the key; how many it has. */
+/* Whether an object has the key. */
 bool catalog_given(struct span object, const char *key);
-size_t catalog_size(struct span object);
 
 /* Says of the first of some keys (NULL-terminated) that an object has, that it is of no use
  * without something. Returns -1, or 0 when it has none of them. */

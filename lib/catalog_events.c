@@ -154,12 +154,12 @@ int catalog_read_events(struct schema_reader *r, const struct schema_row *row, s
 {
     struct catalog_build *b = catalog_build(r);
     struct json_walk w = json_walk(value);
-    size_t count = catalog_size(value);
     struct span key, one;
+    size_t count;
 
     (void)into;
-    if (json_type(value) != JSON_OBJECT)
-        return schema_wrong(r, row->key, value, "an object");
+    if (schema_size(r, row, value, SIZE_MAX, &count) != 0)
+        return -1;
     b->events = arena_alloc(r->arena, count * sizeof(b->events[0]));
     b->published = arena_alloc(r->arena, count * sizeof(b->published[0]));
     b->c->events = b->events;

@@ -96,9 +96,10 @@ static int read_arguments(struct schema_reader *r, const struct schema_row *row,
 {
     struct json_walk w = json_walk(value);
     struct span key, one;
+    size_t count;
 
-    if (json_type(value) != JSON_OBJECT)
-        return schema_wrong(r, row->key, value, "an object");
+    if (schema_size(r, row, value, SIZE_MAX, &count) != 0)
+        return -1;
     while (json_next_member(&w, &key, &one))
         if (read_argument(r, into, key, one) != 0)
             return -1;
@@ -163,12 +164,13 @@ int catalog_read_messages(struct schema_reader *r, const struct schema_row *row,
 {
     struct catalog *c = catalog_build(r)->c;
     struct json_walk w = json_walk(value);
-    size_t count = catalog_size(value) + PROTOCOL_MESSAGES;
     struct span key, one;
+    size_t count;
 
     (void)into;
-    if (json_type(value) != JSON_OBJECT)
-        return schema_wrong(r, row->key, value, "an object");
+    if (schema_size(r, row, value, SIZE_MAX, &count) != 0)
+        return -1;
+    count += PROTOCOL_MESSAGES;
     struct catalog_message *messages = arena_alloc(r->arena, count * sizeof(*messages));
     c->messages = messages;
     while (json_next_member(&w, &key, &one))

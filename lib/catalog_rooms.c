@@ -128,14 +128,12 @@ int catalog_read_rooms(struct schema_reader *r, const struct schema_row *row, st
 {
     struct catalog_build *b = catalog_build(r);
     struct json_walk w = json_walk(value);
-    size_t count = catalog_size(value);
     struct span key, one;
+    size_t count;
 
     (void)into;
-    if (json_type(value) != JSON_OBJECT)
-        return schema_wrong(r, row->key, value, "an object");
-    if (count > CATALOG_ROOMS_MAX)
-        return schema_fault(r, value.at, "%s: more than %d patterns", row->key, CATALOG_ROOMS_MAX);
+    if (schema_size(r, row, value, CATALOG_ROOMS_MAX, &count) != 0)
+        return -1;
     b->rooms = arena_alloc(r->arena, count * sizeof(b->rooms[0]));
     b->parents = arena_alloc(r->arena, count * sizeof(b->parents[0]));
     b->c->rooms = b->rooms;

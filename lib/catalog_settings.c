@@ -293,13 +293,11 @@ static int read_claims(struct schema_reader *r, const struct schema_row *row, st
 {
     struct catalog_auth *auth = into;
     struct json_walk w = json_walk(value);
-    size_t count = catalog_size(value);
     struct span key, one;
+    size_t count;
 
-    if (json_type(value) != JSON_OBJECT)
-        return schema_wrong(r, row->key, value, "an object");
-    if (count > CLAIMS_MAX)
-        return schema_fault(r, value.at, "%s: more than %d", row->key, CLAIMS_MAX);
+    if (schema_size(r, row, value, CLAIMS_MAX, &count) != 0)
+        return -1;
     struct catalog_claim *claims = arena_alloc(r->arena, count * sizeof(*claims));
     auth->claims = claims;
     while (json_next_member(&w, &key, &one))

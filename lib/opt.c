@@ -635,13 +635,6 @@ enum opt_result opt_parse(const struct opt_program *p, void *settings, int argc,
     return a.result;
 }
 
-int opt_reload(const struct opt_program *p, void *settings, int argc, char **argv, struct fault *f)
-{
-    int first;
-
-    return opt_parse(p, settings, argc, argv, &first, f) == OPT_RUN ? 0 : -1;
-}
-
 void opt_free(const struct opt_program *p, void *settings)
 {
     for (size_t i = 0; i < p->row_count; i++)

@@ -67,14 +67,10 @@ enum opt_result { OPT_RUN, OPT_HELP, OPT_HELP_ALL, OPT_VERSION, OPT_WRONG };
  * Operands are moved to the end of argv; *first is the index of the first. Where the program has
  * none, each is wrong usage. A row named "config" names the settings file, which must be there
  * unless only the row's preset names it. On OPT_RUN settings own what they point to, until
- * opt_free(); else they are as they were. */
+ * opt_free(); else they are as they were. The same argv may be read again, into other settings, to
+ * have environment and file afresh. */
 enum opt_result opt_parse(const struct opt_program *p, void *settings, int argc, char **argv,
                           int *first, struct fault *f);
-
-/* Reads environment and settings file afresh into settings that opt_parse() filled, for a reload:
- * flags given on the command line stay (argv as opt_parse() left it). The texts and lists of
- * before are freed. Returns 0 or -1; on -1 settings are as they were. */
-int opt_reload(const struct opt_program *p, void *settings, int argc, char **argv, struct fault *f);
 
 /* Frees what the rows point to in settings. */
 void opt_free(const struct opt_program *p, void *settings);

@@ -331,6 +331,22 @@ int schema_object(struct schema_reader *r, const struct schema_row *row, struct 
     return schema_read(r, row->arg, value, into);
 }
 
+int schema_size(struct schema_reader *r, const struct schema_row *row, struct span value,
+                size_t most, size_t *count)
+{
+    struct json_walk w = json_walk(value);
+    struct span key, one;
+
+    if (json_type(value) != JSON_OBJECT)
+        return schema_wrong(r, row->key, value, "an object");
+    *count = 0;
+    while (json_next_member(&w, &key, &one))
+        (*count)++;
+    if (*count <= most)
+        return 0;
+    return schema_fault(r, value.at, "%s: at most %zu, found %zu", row->key, most, *count);
+}
+
 static int unknown_key(struct schema_reader *r, const struct schema *s, struct span key)
 {
     const char *keys[SCHEMA_ROWS_MAX + 1] = {NULL};

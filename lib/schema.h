@@ -74,7 +74,12 @@ int schema_words(struct schema_reader *r, const struct schema_row *row, struct s
 int schema_object(struct schema_reader *r, const struct schema_row *row, struct span value,
                   void *into); /* the struct of the schema that arg is */
 
-/* For reads of the caller's own. Strings of a value that is one or an array of them, still
+/* For reads of the caller's own. Whether a value is an object, whose keys are the user's to choose;
+ * how many members it has, which must not be more than most. */
+int schema_size(struct schema_reader *r, const struct schema_row *row, struct span value,
+                size_t most, size_t *count);
+
+/* Strings of a value that is one or an array of them, still
  * encoded; the array is the arena's. */
 struct schema_list {
     struct span *at;

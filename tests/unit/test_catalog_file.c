@@ -296,7 +296,7 @@ static void there_are_256_patterns_at_most(void **state)
         catalog_unref(c);
         buf_clear(&text);
     }
-    assert_string_equal(f.text, "c.json:1:11: rooms: more than 256 patterns");
+    assert_string_equal(f.text, "c.json:1:11: rooms: at most 256, found 257");
     buf_fini(&text);
 }
 

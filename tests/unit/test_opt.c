@@ -535,12 +535,13 @@ static void a_preset_file_may_be_absent(void **state)
     opt_free(&p, &s);
 }
 
-static int reload(void)
+/* Into settings of before or into new ones, it is the same. */
+static enum opt_result read_again(void)
 {
-    return opt_reload(&program, &run.settings, run.argc, run.argv, &run.f);
+    return opt_parse(&program, &run.settings, run.argc, run.argv, &run.first, &run.f);
 }
 
-static void a_reload_reads_all_but_the_arguments_afresh(void **state)
+static void reading_again_takes_all_but_the_arguments_afresh(void **state)
 {
     (void)state;
     use_file("type = one\nport = 1\nroom = a:1\nroom = b:2\n");
@@ -548,7 +549,7 @@ static void a_reload_reads_all_but_the_arguments_afresh(void **state)
     assert_runs("operand -F json --count=3");
     use_file("type = two\nroom = c:3\ncount = 9\n");
     setenv("T_WAIT", "2s", 1);
-    assert_int_equal(reload(), 0);
+    assert_int_equal(read_again(), OPT_RUN);
     assert_string_equal(run.settings.type, "two");
     assert_int_equal(run.settings.port, 4000);
     assert_rooms("c:3|");
@@ -558,24 +559,24 @@ static void a_reload_reads_all_but_the_arguments_afresh(void **state)
     assert_operands("operand|");
 }
 
-static void a_reload_that_fails_changes_nothing(void **state)
+static void a_second_reading_that_fails_changes_nothing(void **state)
 {
     (void)state;
     use_file("type = one\nport = 1\nroom = a:1\n");
     assert_runs("-q");
     struct settings before = run.settings;
     use_file("type = two\nroom = x:1\nport = x\n");
-    assert_int_equal(reload(), -1);
+    assert_int_equal(read_again(), OPT_WRONG);
     assert_non_null(strstr(run.f.text, ":3: port=x: not a whole number"));
     assert_memory_equal(&before, &run.settings, sizeof(before));
     assert_string_equal(run.settings.type, "one");
     assert_rooms("a:1|");
     unlink(run.path);
-    assert_int_equal(reload(), -1);
+    assert_int_equal(read_again(), OPT_WRONG);
     assert_non_null(strstr(run.f.text, "no such file or directory"));
     assert_memory_equal(&before, &run.settings, sizeof(before));
     use_file("type = three\n");
-    assert_int_equal(reload(), 0);
+    assert_int_equal(read_again(), OPT_RUN);
     assert_string_equal(run.settings.type, "three");
 }
 
@@ -724,8 +725,8 @@ int main(void)
         TEST(overridden_settings_are_checked_too),
         TEST(a_file_that_cannot_be_read_is_told),
         TEST(a_preset_file_may_be_absent),
-        TEST(a_reload_reads_all_but_the_arguments_afresh),
-        TEST(a_reload_that_fails_changes_nothing),
+        TEST(reading_again_takes_all_but_the_arguments_afresh),
+        TEST(a_second_reading_that_fails_changes_nothing),
         TEST(freeing_twice_is_harmless),
         TEST(help_is_regular),
         TEST(long_help_is_wrapped),
