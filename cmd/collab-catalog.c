@@ -69,44 +69,23 @@ static const struct command {
     void (*run)(const struct catalog *c);
 } commands[] = {{"types", types}, {"asyncapi", asyncapi}, {"show", show}, {"check", check}};
 
-/* --- the catalog in force --- */
+static const struct command *command; /* that was given */
 
-static struct {
-    struct store *store;
-    const struct command *command;
-} force;
-
-static void run(const struct command *command, struct catalog *c, const struct fault *f)
+static void run(struct catalog *c)
 {
-    if (!c) {
-        tool_say("%s", f->text);
-        tool_stop(STATUS_NO);
-        return;
-    }
     command->run(c);
     catalog_unref(c);
     tool_stop(STATUS_OK);
 }
 
-static void got(void *arg, enum store_result result, struct span text)
-{
-    struct fault f;
+/* --- the catalog in force --- */
 
-    (void)arg;
-    if (result != STORE_DONE) {
-        tool_not_done(result, "the catalog in force could not be read");
-    } else if (text.len == 0) {
-        tool_say("no catalog is in force: no collabd has run on this Redis");
-        tool_stop(STATUS_NO);
-    } else {
-        run(force.command, catalog_parse(text, "the catalog in force", &f), &f);
-    }
-}
+static struct store *store;
 
 static void on_up(void *ctx)
 {
     (void)ctx;
-    store_catalog_get(force.store, got, NULL);
+    tool_catalog(store, run);
 }
 
 static void on_down(void *ctx, const char *why)
@@ -115,15 +94,14 @@ static void on_down(void *ctx, const char *why)
     tool_unreachable(why);
 }
 
-static int run_on_catalog_in_force(const struct command *command)
+static int run_on_catalog_in_force(void)
 {
     static const struct store_hooks hooks = {.up = on_up, .down = on_down};
 
-    force.command = command;
     tool_limit(set.limit_ms);
-    force.store = store_open(tool_loop(), tool_redis(set.redis), &hooks, NULL);
+    store = store_open(tool_loop(), tool_redis(set.redis), &hooks, NULL);
     int status = tool_run();
-    store_close(force.store);
+    store_close(store);
     return status;
 }
 
@@ -145,7 +123,7 @@ static struct catalog *read_catalog(FILE *in, const char *name, struct fault *f)
     return c;
 }
 
-static int run_on_file(const struct command *command, const char *path)
+static int run_on_file(const char *path)
 {
     struct fault f;
     bool standard = strcmp(path, "-") == 0;
@@ -155,9 +133,12 @@ static int run_on_file(const struct command *command, const char *path)
         tool_fail(STATUS_USAGE, "%s: %s", path, uv_strerror(-errno));
     if (isatty(fileno(in)))
         tool_say("reading a catalog from the terminal");
-    run(command, read_catalog(in, standard ? "standard input" : path, &f), &f);
+    struct catalog *c = read_catalog(in, standard ? "standard input" : path, &f);
     if (!standard)
         fclose(in);
+    if (!c)
+        tool_fail(STATUS_NO, "%s", f.text);
+    run(c);
     return tool_run();
 }
 
@@ -165,12 +146,11 @@ int main(int argc, char **argv)
 {
     int first = tool_start(&program, &set, argc, argv);
 
-    const struct command *command = &commands[tool_command(
-        argv[first], commands, sizeof(commands) / sizeof(*commands), sizeof(*commands))];
+    command = &commands[tool_command(argv[first], commands, sizeof(commands) / sizeof(*commands),
+                                     sizeof(*commands))];
     if (argc > first + 2)
         tool_fail(STATUS_USAGE, "%s takes one FILE", command->name);
-    int status = argc == first + 2 ? run_on_file(command, argv[first + 1])
-                                   : run_on_catalog_in_force(command);
+    int status = argc == first + 2 ? run_on_file(argv[first + 1]) : run_on_catalog_in_force();
     opt_free(&program, &set);
     return status;
 }

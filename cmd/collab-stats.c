@@ -1,5 +1,5 @@
 /* collab-stats: shows the nodes of a cluster and what they do, from their records in Redis. */
-#include "catalog_file.h"
+#include "catalog.h"
 #include "clock.h"
 #include "due.h"
 #include "ident.h"
@@ -677,20 +677,9 @@ static void tell_sum(void *arg, enum store_result result, const struct due_sum *
     tool_stop(STATUS_OK);
 }
 
-static void on_catalog(void *arg, enum store_result result, struct span text)
+static void on_catalog(struct catalog *c)
 {
-    struct fault f;
-
-    (void)arg;
-    if (result != STORE_DONE) {
-        tool_not_done(result, "the catalog in force could not be read");
-        return;
-    }
-    if (text.len == 0)
-        tool_fail(STATUS_NO, "no catalog is in force: no collabd has run on this Redis");
-    stats.catalog = catalog_parse(text, "catalog", &f);
-    if (!stats.catalog)
-        tool_fail(STATUS_NO, "%s", f.text);
+    stats.catalog = c;
     due_count_all(stats.store, stats.catalog, tell_sum, NULL);
 }
 
@@ -700,7 +689,7 @@ static void on_up(void *ctx)
     stats.was_up = true;
     stats.trouble = (struct fault){0};
     if (stats.set.waiting)
-        store_catalog_get(stats.store, on_catalog, NULL);
+        tool_catalog(stats.store, on_catalog);
     else if (stats.set.check)
         start_probe();
     else

@@ -1,5 +1,5 @@
 /* collab-who: who is where now, and who comes and goes. */
-#include "catalog_file.h"
+#include "catalog.h"
 #include "clock.h"
 #include "due.h"
 #include "json.h"
@@ -399,20 +399,9 @@ static void take_due(void *arg, const struct due_row *row)
     x->count = row->count;
 }
 
-static void on_catalog(void *arg, enum store_result result, struct span text)
+static void on_catalog(struct catalog *c)
 {
-    struct fault f;
-
-    (void)arg;
-    if (result != STORE_DONE) {
-        tool_not_done(result, "the catalog in force could not be read");
-        return;
-    }
-    if (text.len == 0)
-        tool_fail(STATUS_NO, "no catalog is in force: no collabd has run on this Redis");
-    who.catalog = catalog_parse(text, "catalog", &f);
-    if (!who.catalog)
-        tool_fail(STATUS_NO, "%s", f.text);
+    who.catalog = c;
     who.outstanding = 1;
     due_count(who.store, who.catalog, span_of(who.operand), take_due, on_answer, NULL);
 }
@@ -503,7 +492,7 @@ static void on_up(void *ctx)
         store_listen_channel(who.store, STORE_PRESENCE);
         store_settle(who.store, on_settled, NULL);
     } else if (!who.begun && who.subject == WAITING) {
-        store_catalog_get(who.store, on_catalog, NULL);
+        tool_catalog(who.store, on_catalog);
     } else if (!who.begun) {
         store_owners(who.store, take_owner, on_owners, NULL);
     }

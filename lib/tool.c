@@ -1,4 +1,5 @@
 #include "tool.h"
+#include "catalog_file.h"
 #include "clock.h"
 #include "embedded.h"
 #include "log.h"
@@ -32,6 +33,7 @@ static struct {
     int64_t progress_ms;
     struct redis_address redis;
     bool redis_guessed; /* nobody named it, and it is not collabd's own */
+    void (*got_catalog)(struct catalog *c);
 } tool;
 
 static volatile sig_atomic_t caught; /* the signal that ends the tool; 0: none */
@@ -341,6 +343,38 @@ void tool_not_done(enum store_result result, const char *why)
     }
     tool_say("%s: %s", tool.redis.label, why);
     tool_stop(STATUS_FORBIDDEN);
+}
+
+static void stop_without_catalog(const char *why)
+{
+    tool_say("%s", why);
+    tool_stop(STATUS_NO);
+}
+
+static void on_catalog(void *arg, enum store_result result, struct span text)
+{
+    struct fault f;
+
+    (void)arg;
+    if (result != STORE_DONE) {
+        tool_not_done(result, "the catalog in force could not be read");
+        return;
+    }
+    if (text.len == 0) {
+        stop_without_catalog("no catalog is in force: no collabd has run on this Redis");
+        return;
+    }
+    struct catalog *c = catalog_parse(text, "the catalog in force", &f);
+    if (c)
+        tool.got_catalog(c);
+    else
+        stop_without_catalog(f.text);
+}
+
+void tool_catalog(struct store *s, void (*got)(struct catalog *c))
+{
+    tool.got_catalog = got;
+    store_catalog_get(s, on_catalog, NULL);
 }
 
 /* --- What the command line names --- */

@@ -6,6 +6,7 @@
 #ifndef TOOL_H
 #define TOOL_H
 
+#include "catalog.h"
 #include "opt.h"
 #include "status.h"
 #include "store.h"
@@ -32,6 +33,11 @@ void tool_unreachable(const char *why);
 
 /* The same for a result that is not STORE_DONE. When Redis said no: why, and STATUS_FORBIDDEN. */
 void tool_not_done(enum store_result result, const char *why);
+
+/* Has got called, once, with the catalog that the gateways have in force, which is then the
+ * callee's. Where there is none, or it is faulty, the tool says so and stops with STATUS_NO; where
+ * it can't be read, as tool_not_done(). */
+void tool_catalog(struct store *s, void (*got)(struct catalog *c));
 
 /* Shows a line that the next one replaces, when standard error is a terminal; a few a second are
  * enough, others are dropped. tool_say() and the end of the tool erase it. */
