@@ -3,9 +3,7 @@
 #include "ident.h"
 #include "lane.h"
 #include "mem.h"
-#include "num.h"
 #include "seek.h"
-#include "shard.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -358,62 +356,6 @@ static void on_watch(uv_timer_t *handle)
 
 /* --- commands ----------------------------------------------------------------------------- */
 
-static bool stands_for_run(struct span word)
-{
-    return word.len > 0 && word.at[word.len - 1] == REDIS_RUN[0];
-}
-
-/* How many words of a script's keys stand for the run; the first is *first. */
-static int find_runs(int argc, const struct span *argv, int *first)
-{
-    int64_t keys;
-    struct fault f;
-    int count = 0;
-
-    if (argc < 4 || !span_starts(argv[0], "EVAL") ||
-        num_parse(argv[2], 1, argc - 3, &keys, &f) != 0)
-        return 0;
-    for (int i = 2 + (int)keys; i > 2; i--) {
-        if (!stands_for_run(argv[i]))
-            continue;
-        *first = i;
-        count++;
-    }
-    return count;
-}
-
-static void send_runs(struct shard *shard, reply_fn *fn, void *arg, int argc,
-                      const struct span *argv, int first, int count)
-{
-    struct span *words = mem_alloc((size_t)argc * sizeof(*words));
-    struct buf *keys = mem_zero((size_t)count * sizeof(*keys));
-    int found = 0;
-
-    memcpy(words, argv, (size_t)argc * sizeof(*words));
-    for (int i = first; found < count; i++) {
-        if (!stands_for_run(argv[i]))
-            continue;
-        buf_add(&keys[found], argv[i].at, argv[i].len - 1);
-        buf_join(&keys[found], shard_run(shard));
-        words[i] = buf_span(&keys[found++]);
-    }
-    rconn_command(shard_commands(shard), fn, arg, argc, words);
-    for (int i = 0; i < count; i++)
-        buf_fini(&keys[i]);
-    free(keys);
-    free(words);
-}
-
-static void send_to(struct shard *shard, reply_fn *fn, void *arg, int argc, const struct span *argv)
-{
-    int first, count = find_runs(argc, argv, &first);
-
-    if (count > 0)
-        send_runs(shard, fn, arg, argc, argv, first, count);
-    else
-        rconn_command(shard_commands(shard), fn, arg, argc, argv);
-}
-
 static unsigned slot_for(int argc, const struct span *argv)
 {
     int key = span_starts(argv[0], "EVAL") ? 3 : 1;
@@ -447,7 +389,7 @@ static bool send_flight(void *ctx, struct flight *f)
     }
     if (asks)
         rconn_command(shard_commands(m->shard), NULL, NULL, 1, &asking);
-    send_to(m->shard, on_flight, f, f->argc, f->argv);
+    shard_command(m->shard, on_flight, f, f->argc, f->argv);
     return true;
 }
 
@@ -509,7 +451,7 @@ void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const str
     } else if (r->owners) {
         lanes_command(r->lanes, slot_for(argc, argv), false, fn, arg, argc, argv);
     } else {
-        send_to(r->members->shard, fn, arg, argc, argv);
+        shard_command(r->members->shard, fn, arg, argc, argv);
     }
 }
 

@@ -9,7 +9,7 @@
 #ifndef REDIS_H
 #define REDIS_H
 
-#include "rconn.h"
+#include "shard.h"
 
 struct redis_hooks {
     void (*up)(void *ctx); /* all connections are ready; nothing is subscribed */
@@ -38,10 +38,8 @@ bool redis_is_cluster(const struct redis *r); /* while up */
 const char *redis_why(const struct redis *r);
 
 /* As rconn_command() and rconn_subscription(); while down, fn gets its NULL at once. The key of a
- * command, or its channel, is its second word; of EVAL and EVALSHA the fourth, and among their keys
- * some may end with REDIS_RUN, in whose place goes what names the run of the server to which the
- * command is sent. */
-#define REDIS_RUN "\1"
+ * command, or its channel, is its second word; of EVAL and EVALSHA the fourth, and SHARD_RUN is for
+ * the server that the command is sent to. */
 void redis_command(struct redis *r, reply_fn *fn, void *arg, int argc, const struct span *argv);
 void redis_subscription(struct redis *r, reply_fn *fn, void *arg, int argc,
                         const struct span *argv);

@@ -1,5 +1,6 @@
 #include "shard.h"
 #include "mem.h"
+#include "num.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,14 +202,67 @@ struct rconn *shard_subscriptions(struct shard *s)
     return s->subscriptions.conn;
 }
 
-struct span shard_run(const struct shard *s)
-{
-    return span_of(s->run);
-}
-
 bool shard_is_replica(const struct shard *s)
 {
     return s->is_replica;
+}
+
+/* --- commands ----------------------------------------------------------------------------- */
+
+static bool stands_for_run(struct span word)
+{
+    return word.len > 0 && word.at[word.len - 1] == SHARD_RUN[0];
+}
+
+/* How many words of a script's keys stand for the run; the first is *first. */
+static int find_runs(int argc, const struct span *argv, int *first)
+{
+    int64_t keys;
+    struct fault f;
+    int count = 0;
+
+    if (argc < 4 || !span_starts(argv[0], "EVAL") ||
+        num_parse(argv[2], 1, argc - 3, &keys, &f) != 0)
+        return 0;
+    for (int i = 2 + (int)keys; i > 2; i--) {
+        if (!stands_for_run(argv[i]))
+            continue;
+        *first = i;
+        count++;
+    }
+    return count;
+}
+
+static void send_runs(struct shard *s, reply_fn *fn, void *arg, int argc, const struct span *argv,
+                      int first, int count)
+{
+    struct span *words = mem_alloc((size_t)argc * sizeof(*words));
+    struct buf *keys = mem_zero((size_t)count * sizeof(*keys));
+    int found = 0;
+
+    memcpy(words, argv, (size_t)argc * sizeof(*words));
+    for (int i = first; found < count; i++) {
+        if (!stands_for_run(argv[i]))
+            continue;
+        buf_add(&keys[found], argv[i].at, argv[i].len - 1);
+        buf_join(&keys[found], span_of(s->run));
+        words[i] = buf_span(&keys[found++]);
+    }
+    rconn_command(shard_commands(s), fn, arg, argc, words);
+    for (int i = 0; i < count; i++)
+        buf_fini(&keys[i]);
+    free(keys);
+    free(words);
+}
+
+void shard_command(struct shard *s, reply_fn *fn, void *arg, int argc, const struct span *argv)
+{
+    int first, count = find_runs(argc, argv, &first);
+
+    if (count > 0)
+        send_runs(s, fn, arg, argc, argv, first, count);
+    else
+        rconn_command(shard_commands(s), fn, arg, argc, argv);
 }
 
 /* --- the probe ---------------------------------------------------------------------------- */

@@ -28,8 +28,11 @@ bool shard_is_ready(const struct shard *s);
 struct rconn *shard_commands(struct shard *s);
 struct rconn *shard_subscriptions(struct shard *s);
 
-/* What INFO calls run_id: another one at each start of a server; "-" where that isn't told. */
-struct span shard_run(const struct shard *s);
+/* A command, as rconn_command(). Of the keys of an EVAL or EVALSHA some may end with SHARD_RUN, in
+ * whose place goes what names this run of the server: INFO's run_id, which is another one at each
+ * start; "-" where that isn't told. */
+#define SHARD_RUN "\1"
+void shard_command(struct shard *s, reply_fn *fn, void *arg, int argc, const struct span *argv);
 
 /* Whether it said that it is a replica. */
 bool shard_is_replica(const struct shard *s);

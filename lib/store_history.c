@@ -137,7 +137,7 @@ void store_word_history(struct store_words *w, struct span room)
 {
     store_word_key(w, HISTORY_KEY, room);
     buf_printf(&w->text, EPOCH_KEY "{%.*s}:", (int)room.len, room.at);
-    store_word(w, span_of(REDIS_RUN));
+    store_word(w, span_of(SHARD_RUN));
 }
 
 /* One room, and nothing to look up. */
