@@ -257,6 +257,18 @@ CI='{"sub":"ci","publish":["a:*"]}'
     [ "$(printf %s "$event" | post "$CI" -H 'Transfer-Encoding: chunked')" = 200 ]
 }
 
+@test "a client that sends a body much too large sees the answer all the same" {
+    start_collabd --max-body 1k
+    for ((i = 0; i < 10; i++)); do
+        exec 7<>"/dev/tcp/${GATEWAY%:*}/${GATEWAY##*:}"
+        printf 'POST /api/v1/events HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n' >&7
+        head -c 8000000 /dev/zero >&7
+        in_time cat <&7 >"$ANSWER"
+        exec 7>&-
+        grep -q '^HTTP/1.1 413 ' "$ANSWER"
+    done
+}
+
 @test "a client that waits to be asked for its body" {
     local head='POST /api/v1/events HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: '
     start_collabd --max-body 2m

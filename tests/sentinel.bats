@@ -105,15 +105,15 @@ another_is_master()
 }
 
 @test "sentinels that want a password, and a user" {
-    local url=redis+sentinel://127.0.0.1:${PORT[4]}/main
+    local where=redis+sentinel://127.0.0.1:${PORT[4]}/main
     server 4 acl setuser watcher on '>of us' +@all >/dev/null
     server 4 acl setuser default '>of all' >/dev/null
-    run -3 collab-emit --redis "$url" --room task:t1 --type x
+    run -3 collab-emit --redis "$where" --room task:t1 --type x
     [[ "$output" == *"NOAUTH"* ]]
-    run -3 collab-emit --redis "$url?sentinel-password=other" --room task:t1 --type x
+    run -3 collab-emit --redis "$where?sentinel-password=other" --room task:t1 --type x
     [[ "$output" == *"WRONGPASS"* && "$output" != *"=other"* ]]
-    collab-emit --redis "$url?sentinel-password=of%20all" --room task:t1 --type x
-    start_node one --node one --redis "$url?sentinel-user=watcher&sentinel-password=of%20us"
+    collab-emit --redis "$where?sentinel-password=of%20all" --room task:t1 --type x
+    start_node one --node one --redis "$where?sentinel-user=watcher&sentinel-password=of%20us"
     [ "$(server 4 acl log | grep -c watcher)" -eq 0 ]
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { READ_BYTES = 65536, TARGET_BYTES_MAX = 16384, LOG_KIND_HTTP = 1 };
+enum { READ_BYTES = 65536, TARGET_BYTES_MAX = 16384, LINGER_MS = 2000, LOG_KIND_HTTP = 1 };
 
 static const char *const header_names[WEB_HEADER_COUNT] = {
 #define X(id, text) [id] = text,
@@ -43,6 +43,7 @@ struct exchange {
     struct exchange *prev, *next;
     uv_stream_t *stream;
     uv_timer_t deadline; /* for the request to arrive */
+    uv_shutdown_t shut;  /* of our side */
     struct visitor visitor;
     http_parser parser;
     struct request_head request;
@@ -53,6 +54,7 @@ struct exchange {
     const char *why; /* what that was */
     bool answering;
     bool keep_alive;
+    bool unread; /* of the request that is refused there is more to come */
     bool closing;
     int holders; /* libuv's two handles, and the answer under way: freed by the last */
 };
@@ -99,6 +101,42 @@ static void end(struct exchange *x)
     abort_waiting(x);
 }
 
+static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *out)
+{
+    (void)hint;
+    struct exchange *x = handle->data;
+    *out = uv_buf_init(x->all->bytes, sizeof(x->all->bytes));
+}
+
+static void shut(uv_shutdown_t *request, int status)
+{
+    (void)request;
+    (void)status;
+}
+
+static void on_unread(uv_stream_t *stream, ssize_t n, const uv_buf_t *in)
+{
+    (void)in;
+    if (n < 0)
+        end(stream->data);
+}
+
+static void lingered(uv_timer_t *timer)
+{
+    end(timer->data);
+}
+
+/* What is not read makes the kernel reset the connection, maybe before the client has seen why it
+ * was refused (RFC 9112, section 9.6): it is given a while to see that and stop. */
+static void linger(struct exchange *x)
+{
+    if (uv_shutdown(&x->shut, x->stream, shut) != 0 ||
+        uv_read_start(x->stream, on_alloc, on_unread) != 0)
+        end(x);
+    else
+        uv_timer_start(&x->deadline, lingered, LINGER_MS, 0);
+}
+
 /* --- answering ---------------------------------------------------------------------------- */
 
 struct response {
@@ -123,7 +161,9 @@ static void written(uv_write_t *write, int status)
     struct exchange *x = r->exchange;
     bool last = r->last || status < 0, interim = r->interim;
     response_free(r);
-    if (last)
+    if (last && !status && x->unread && !x->closing)
+        linger(x);
+    else if (last)
         end(x);
     else if (!interim && !x->closing)
         next_request(x);
@@ -509,6 +549,7 @@ static void refuse_malformed(struct exchange *x)
 {
     enum http_errno error = HTTP_PARSER_ERRNO(&x->parser);
     int status = 400;
+    x->unread = true;
     if (error == HPE_HEADER_OVERFLOW)
         status = 431;
     if (error == HPE_INVALID_VERSION)
@@ -536,13 +577,6 @@ static void feed(struct exchange *x, struct span bytes)
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
-
-static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *out)
-{
-    (void)hint;
-    struct exchange *x = handle->data;
-    *out = uv_buf_init(x->all->bytes, sizeof(x->all->bytes));
-}
 
 /* Behind the request that is being answered more may come: the next one, or the client's end. A
  * client that only ends its own side still gets its answer, unless whoever keeps it waiting wants
