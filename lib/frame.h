@@ -33,6 +33,7 @@ struct frame *frame_ping(void);
 struct frame *frame_close(int code, const char *reason);
 struct frame *frame_close_silent(void);
 
+/* A reference more; one less: with the last the frame goes, and its compressed form. */
 struct frame *frame_ref(struct frame *f);
 void frame_unref(struct frame *f);
 

@@ -41,6 +41,8 @@ struct lane_hooks {
 struct lanes *lanes_new(uv_loop_t *loop, const struct lane_hooks *hooks, void *ctx);
 void lanes_free(struct lanes *l);
 
+/* Sends a command or a subscription of the slot, after those of its lane that wait; copied. fn gets
+ * the answer once, as of rconn_command(): NULL when it can't be had. */
 void lanes_command(struct lanes *l, unsigned slot, bool is_subscription, reply_fn *fn, void *arg,
                    int argc, const struct span *argv);
 

@@ -15,10 +15,13 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* program: a string that outlives the log. */
 void log_open(const char *program, enum log_level level, bool json);
 
+/* One message, without a newline; dropped when it is beyond the level. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Whether a message of that level would be written: for one that is dear to make. */
 bool log_wants(enum log_level level);
 
 /* For messages that a peer can provoke: at most a handful a second of one kind; how many were

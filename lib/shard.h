@@ -25,6 +25,8 @@ void shard_close(struct shard *s);
 
 const struct redis_node *shard_node(const struct shard *s);
 bool shard_is_ready(const struct shard *s);
+
+/* Its two connections, while it is ready. */
 struct rconn *shard_commands(struct shard *s);
 struct rconn *shard_subscriptions(struct shard *s);
 

@@ -15,15 +15,21 @@ struct spool;
 /* Makes the directory (mode 0700) if it isn't there. NULL with a fault; one is that another run
  * has it. */
 struct spool *spool_open(const char *dir, struct fault *f);
-void spool_close(struct spool *s); /* NULL: nothing */
+
+/* Gives the directory up to the next run; what was not committed is dropped. NULL: nothing. */
+void spool_close(struct spool *s);
 
 /* The file of what waits; NULL: nothing does. */
 char *spool_path(struct spool *s);
 
 /* Adds a record, of one line. Returns 0, or -1 with a fault: then commit will fail too. */
 int spool_add(struct spool *s, struct span record, struct fault *f);
+
+/* How many were added. */
 size_t spool_count(const struct spool *s);
 
+/* What was added is what waits from now on, in place of what did. Once, at the end. Returns 0, or
+ * -1 with a fault. */
 int spool_commit(struct spool *s, struct fault *f);
 
 #endif

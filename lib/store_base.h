@@ -162,8 +162,13 @@ struct store_call {
     char *why; /* Redis' words when it refused */
 };
 
+/* replies: how many store_call_reply() is to wait for, of those who use that. */
 struct store_call *store_call(struct store *s, store_done *done, void *arg, int replies);
+
+/* Takes down what a reply says of how the call went: NULL, or an error, is what it ends with. */
 void store_call_note(struct store_call *c, const struct reply *r);
+
+/* Calls done, and frees it. */
 void store_call_end(struct store_call *c);
 
 /* Calls each for what stands in the braces of every key that begins so, is of that type, and

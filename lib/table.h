@@ -35,6 +35,7 @@ void *table_find(const struct table *t, struct span name);
 void table_add(struct table *t, struct table_node *n, struct span name);
 void table_remove(struct table *t, struct table_node *n);
 
+/* The name of a thing; it stands in the thing. */
 struct span table_name(const struct table_node *n);
 
 /* All of them, one after the other. One may be removed once the next is known. */

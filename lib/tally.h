@@ -37,6 +37,7 @@ struct receiver {
     uint64_t seen; /* bit i: next - 1 - i has come */
 };
 
+/* rooms: how many; each is called by its number, from 0. */
 void tally_init(struct tally *t, size_t rooms);
 void tally_fini(struct tally *t);
 

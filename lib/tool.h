@@ -43,6 +43,7 @@ void tool_catalog(struct store *s, void (*got)(struct catalog *c));
  * enough, others are dropped. tool_say() and the end of the tool erase it. */
 void tool_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The tool's one loop, which tool_start() has made. */
 uv_loop_t *tool_loop(void);
 
 /* Runs the loop until tool_stop(); returns its status, after the output was flushed. The first call

@@ -36,6 +36,7 @@ struct accounts {
 };
 enum { ACCOUNTS_IDLE_MAX = 65536 };
 
+/* Nobody holds one any more. */
 void accounts_fini(struct accounts *all);
 
 /* Finds or makes one. It may go when the next is made, unless it is held. */
@@ -44,6 +45,7 @@ struct account *account_get(struct accounts *all, enum account_kind kind, struct
 /* NULL: there is none. */
 struct account *account_find(const struct accounts *all, enum account_kind kind, struct span name);
 
+/* Keeps it until it is released as often as it was held. Returns a. */
 struct account *account_hold(struct account *a);
 void account_release(struct account *a);
 

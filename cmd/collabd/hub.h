@@ -28,7 +28,9 @@ typedef void hub_gone(void *ctx, struct span room);
 struct hub *hub_new(struct gateway *g, hub_gone *room_gone, void *ctx);
 void hub_free(struct hub *h);
 
-enum hub_joined { HUB_ALREADY, HUB_JOINED, HUB_FIRST }; /* FIRST: the room is new here */
+/* Puts the session into a room, asking nobody whether it may; the room is made if it is new here
+ * (HUB_FIRST). The name is copied. */
+enum hub_joined { HUB_ALREADY, HUB_JOINED, HUB_FIRST };
 enum hub_joined hub_join(struct hub *h, struct session *s, struct span room);
 bool hub_is_in(const struct hub *h, const struct session *s, struct span room);
 /* Whether it was in it. */
@@ -50,14 +52,20 @@ void hub_rooms_of(const struct session *s, hub_own_room *each, void *arg);
  * let go twice. Who has left since, or has come back, is not held by it any more. */
 uint16_t hub_hold(struct hub *h, struct session *s, struct span room);
 void hub_let_go(struct hub *h, struct session *s, struct span room, uint16_t sitting);
+
+/* Whether it is in the room and has not left since that sitting began. */
 bool hub_still_sits(const struct hub *h, const struct session *s, struct span room,
                     uint16_t sitting);
 
+/* Whether the session is held in the room of its seat; in any room. */
 bool hub_is_seat_held(const struct session *s, uint32_t index);
+bool hub_is_held(const struct session *s);
 
 /* The place of the last kept event that was delivered in a room: the bus's to move. NULL: nobody
  * here is in it. */
 struct place *hub_place(struct hub *h, struct span room);
+
+/* The same of the room of a session's seat, by its index. */
 struct place hub_seat_place(const struct session *s, uint32_t index);
 
 /* A number that the room has from when somebody here came into it until nobody is in it any more;
@@ -74,9 +82,6 @@ struct hub_mark *hub_mark(struct hub *h, struct span room);
 /* All who are in the room have what came before this serial number. */
 void hub_set_since(struct hub *h, struct span room, uint64_t serial);
 
-/* Whether the session is held in any room. */
-bool hub_is_held(const struct session *s);
-
 /* An event on its way to some sessions: framed once for each codec in use. All but the event and
  * its text is zero at first. */
 struct parcel {
@@ -86,7 +91,11 @@ struct parcel {
     bool waited; /* it had waited for those who get it */
     struct frame *frames[CODECS_MAX];
 };
+
+/* Gives it to one session, making its codec's frame if that is the first. */
 void parcel_put(struct parcel *p, struct session *s);
+
+/* Gives back the frames; event and text are the caller's. */
 void parcel_fini(struct parcel *p);
 
 /* Calls each for every member of a room but those that are held. */

@@ -49,8 +49,11 @@ struct rate_row {
     const char *what, *whom;
 };
 extern const struct rate_row limit_rates[RATE_COUNT];
+
+/* The rate itself, which lives as long as l. */
 const struct rate *limits_rate(const struct limits *l, enum rate_id id);
 
+/* Sets all of l anew: at the start, and when settings or catalog have changed. */
 void limits_settle(struct limits *l, const struct settings *set, const struct catalog *c);
 
 #endif

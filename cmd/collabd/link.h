@@ -50,6 +50,7 @@ void link_close(struct gateway *g, struct link *l, struct frame *last);
 /* Closes those that have taken nothing for outbox_ms_max. */
 void links_check(struct gateway *g);
 
+/* It can take frames again: what waits for it is sent before the loop blocks. */
 void link_writable(struct gateway *g, struct link *l);
 
 /* The outboxes' way to the links that they are of. */

@@ -9,6 +9,7 @@ struct node;
 struct node *node_new(struct gateway *g);
 void node_free(struct node *n);
 
+/* As the settings have it, or the random one; it lasts as long as the node. */
 const char *node_name(const struct node *n);
 
 /* Where it listens, as URLs separated by blanks: from now on it is ready, and renews its record

@@ -4,6 +4,7 @@
 
 #include "session.h"
 
+/* Takes a request to publish: answers it, now or when Redis has taken the event; or refuses it. */
 void publish_event(struct session *s, const struct request *r);
 
 #endif

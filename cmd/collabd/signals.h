@@ -14,6 +14,8 @@ struct signaller *signaller_new(struct gateway *g);
 void signaller_stop(struct signaller *x); /* no more timers */
 void signaller_free(struct signaller *x);
 
+/* Writes an event's name into `name`, which is emptied before. rule: the event's, of the class
+ * "signal" or one that ends a signal. */
 void signal_name(const struct catalog_event *rule, const struct event *e, struct buf *name);
 
 /* Sends it now or when its time has come, taking over one reference to the frame. */
