@@ -36,6 +36,15 @@ bool span_starts(struct span a, const char *prefix)
     return a.len >= len && (len == 0 || memcmp(a.at, prefix, len) == 0);
 }
 
+bool span_holds(struct span s, const char *what, struct span *at)
+{
+    const char *first = s.len > 0 ? memmem(s.at, s.len, what, strlen(what)) : NULL;
+
+    if (first && at)
+        *at = (struct span){first, s.len - (size_t)(first - s.at)};
+    return first != NULL;
+}
+
 /* A span of nothing may be at NULL, to which not even 0 may be added. */
 void span_drop(struct span *s, size_t n)
 {

@@ -185,17 +185,15 @@ static void on_slots(void *arg, const struct reply *r)
 /* A cluster that serves nobody tells who has which slots all the same. */
 static void on_info(void *arg, const struct reply *r)
 {
-    static const char good[] = "cluster_state:ok";
     struct seek *s = arg;
 
     if (!r)
         return;
-    struct span text = reply_text(r);
     if (reply_kind(r) == REPLY_ERROR) {
         try_next_for_error(s, r);
     } else if (asked(s)->db != 0) {
         try_next(s, "a cluster has no other database than 0");
-    } else if (!memmem(text.at, text.len, good, sizeof(good) - 1)) {
+    } else if (!span_holds(reply_text(r), "cluster_state:ok", NULL)) {
         try_next(s, "the cluster is down");
     } else {
         struct span words[] = {span_of("CLUSTER"), span_of("SLOTS")};

@@ -96,17 +96,19 @@ static void note_answer(struct shard *s)
 /* What has no right to INFO shares an epoch with others of its kind. */
 static void on_info(void *arg, const struct reply *r)
 {
-    static const char run[] = "run_id:", replica[] = "role:slave";
+    static const char run[] = "run_id:";
     struct shard *s = arg;
+    struct span id;
 
     if (!r)
         return;
     struct span text = reply_text(r);
-    const char *at = memmem(text.at, text.len, run, sizeof(run) - 1);
     snprintf(s->run, sizeof(s->run), "-");
-    if (reply_kind(r) == REPLY_TEXT && at)
-        snprintf(s->run, sizeof(s->run), "%.*s", RUN_CHARS, at + sizeof(run) - 1);
-    s->is_replica = memmem(text.at, text.len, replica, sizeof(replica) - 1) != NULL;
+    if (reply_kind(r) == REPLY_TEXT && span_holds(text, run, &id)) {
+        span_drop(&id, sizeof(run) - 1);
+        snprintf(s->run, sizeof(s->run), "%.*s", (int)id.len, id.at);
+    }
+    s->is_replica = span_holds(text, "role:slave", NULL);
     note_answer(s);
 }
 

@@ -232,11 +232,6 @@ static int copy(struct swap *s, struct span value)
     return 0;
 }
 
-static bool holds(struct span text, const char *what)
-{
-    return text.len != 0 && memmem(text.at, text.len, what, strlen(what));
-}
-
 static int fill_object(struct swap *s, struct span object)
 {
     struct span mark, num;
@@ -300,7 +295,7 @@ bool sio_lift(struct span value, struct buf *out, struct sio_attachments *a)
     struct swap s;
     size_t len = out->len;
 
-    if (!holds(value, BINARY_KEY))
+    if (!span_holds(value, BINARY_KEY, NULL))
         return false;
     s = (struct swap){.object = lift_object, .out = out, .attachments = a};
     if (copy(&s, value) == 0 && a->count > 0)

@@ -28,6 +28,19 @@ static void spans_compare_by_bytes(void **state)
     assert_true(span_starts((struct span){NULL, 0}, ""));
 }
 
+static void what_a_span_holds_is_found(void **state)
+{
+    struct span at;
+
+    (void)state;
+    assert_true(span_holds(span_of("a:1,b:2,b:3"), "b:", &at));
+    assert_true(span_is(at, "b:2,b:3"));
+    assert_true(span_holds(span_of("ab"), "ab", NULL));
+    assert_false(span_holds(span_of("ab"), "abc", NULL));
+    assert_false(span_holds((struct span){"abc", 2}, "c", NULL));
+    assert_false(span_holds((struct span){NULL, 0}, "a", NULL));
+}
+
 static void span_text_is_a_string_of_its_own(void **state)
 {
     (void)state;
@@ -246,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_compare_by_bytes),
+        cmocka_unit_test(what_a_span_holds_is_found),
         cmocka_unit_test(span_text_is_a_string_of_its_own),
         cmocka_unit_test(dropping_shortens_a_span),
         cmocka_unit_test(utf8_is_what_rfc_3629_says),
