@@ -323,6 +323,47 @@ ask() # MESSAGE
     [ "$(jq -r .code <<<"$output")" = conflict ]
 }
 
+# Of what was asked for of a room, in both orders: whether nothing is missing, and whether there is more.
+complete() # MORE
+{
+    local order
+    for order in oldest newest; do
+        ask '{"type":"sync","ref":1,"data":{"rooms":["task:t1"],"order":"'$order'"'"$1"'}}' |
+            jq -c '.data.rooms["task:t1"] | [.complete, .more]'
+    done | uniq
+}
+
+@test "a page of a history that no longer begins where it was asked to says so" {
+    local first epoch last past=',"since":"2001-01-01T00:00:00Z"' future=',"since":"2100-01-01T00:00:00Z"'
+    echo '{"rooms":{"*":{"history":{"length":10}}},"events":{"*":{}}}' >"$BATS_TEST_TMPDIR/catalog.json"
+    export COLLAB_CATALOG=$BATS_TEST_TMPDIR/catalog.json
+    start_collabd
+    [ "$(complete '')" = '[true,false]' ]
+    [ "$(complete ',"since":{"task:t1":"1763660000000-3"}')" = '[false,false]' ]
+    emit_numbered task:t1 1 5
+    [ "$(complete '')" = '[true,false]' ]
+    [ "$(complete "$past")" = '[true,false]' ]
+    emit_numbered task:t1 6 31
+    first=$(redis xrange 'collab:history:{task:t1}' - + count 1 | head -n 1)
+    last=$(redis xrevrange 'collab:history:{task:t1}' + - count 1 | head -n 1)
+    epoch=${first%-*}
+    since()
+    {
+        complete ',"since":{"task:t1":"'"$1"'"}'"${2:-}"
+    }
+    [ "$(complete '')" = '[false,false]' ]
+    [ "$(complete ',"limit":5')" = '[false,true]' ]
+    [ "$(complete ',"since":0')" = '[false,false]' ]
+    [ "$(complete "$past")" = '[false,false]' ]
+    [ "$(complete "$future")" = '[true,false]' ]
+    [ "$(since "$epoch-$((${first#*-} - 2))")" = '[false,false]' ] # the last that was lost is the next
+    [ "$(since "$epoch-$((${first#*-} - 1))")" = '[true,false]' ]
+    [ "$(since "$first")" = '[true,false]' ]
+    [ "$(since "$first" ',"limit":5')" = '[true,true]' ]
+    [ "$(since "$last")" = '[true,false]' ]
+    [ "$(since "$((epoch - 1))-0")" = '[false,false]' ]
+}
+
 @test "a page of the history, oldest or newest first" {
     start_collabd
     emit_numbered task:t1 1 30

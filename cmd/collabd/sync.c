@@ -168,6 +168,34 @@ static bool take_entry(struct part *p, const struct store_entry *e)
     return true;
 }
 
+static void read_stretch(struct part *p, struct place first, struct place last, size_t most,
+                         enum store_order order, store_read_done *done)
+{
+    struct store_stretch stretch = {first, last, most, order};
+    store_read(bus_store(p->sync->reply->session->gateway->bus), span_of(p->room), &stretch, done,
+               p);
+}
+
+static void on_first(void *arg, enum store_result result, const struct store_page *page,
+                     const char *why)
+{
+    struct part *p = arg;
+    (void)why;
+    if (result == STORE_DONE && page->count)
+        look_at_first(p, &page->entries[0]);
+    end_part(p, result == STORE_DONE ? NULL : error_name(ERROR_UNAVAILABLE));
+}
+
+/* With the newest first, what is first in the history may not have been among what was read. It is
+ * looked at after that, so that what went meanwhile is told of. */
+static void end_pages(struct part *p)
+{
+    if (p->sync->order == STORE_NEWEST_FIRST)
+        read_stretch(p, p->since, store_end, 1, STORE_OLDEST_FIRST, on_first);
+    else
+        end_part(p, NULL);
+}
+
 static void read_on(struct part *p);
 
 static void on_page(void *arg, enum store_result result, const struct store_page *page,
@@ -183,7 +211,7 @@ static void on_page(void *arg, enum store_result result, const struct store_page
     for (size_t i = 0; goes_on && i < page->count; i++)
         goes_on = take_entry(p, &page->entries[i]);
     if (!goes_on || page->count < PAGE_ENTRIES) {
-        end_part(p, NULL);
+        end_pages(p);
         return;
     }
     p->cursor = page->entries[page->count - 1].place;
@@ -192,11 +220,10 @@ static void on_page(void *arg, enum store_result result, const struct store_page
 
 static void read_on(struct part *p)
 {
-    struct store_stretch stretch = {p->cursor, store_end, PAGE_ENTRIES, p->sync->order};
     if (p->sync->order == STORE_NEWEST_FIRST)
-        stretch = (struct store_stretch){p->since, p->cursor, PAGE_ENTRIES, STORE_NEWEST_FIRST};
-    store_read(bus_store(p->sync->reply->session->gateway->bus), span_of(p->room), &stretch,
-               on_page, p);
+        read_stretch(p, p->since, p->cursor, PAGE_ENTRIES, STORE_NEWEST_FIRST, on_page);
+    else
+        read_stretch(p, p->cursor, store_end, PAGE_ENTRIES, STORE_OLDEST_FIRST, on_page);
 }
 
 static void judged(void *arg, enum admission result, const char *why)
