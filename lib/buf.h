@@ -28,7 +28,7 @@ bool span_equal(struct span a, struct span b);
 bool span_is(struct span a, const char *text);
 bool span_starts(struct span a, const char *prefix);
 
-/* Whether what is in it; at, which may be NULL: where it is for the first time, to the end of all. */
+/* Whether what is in it; at, which may be NULL: where it is for the first time, to the end of s. */
 bool span_holds(struct span s, const char *what, struct span *at);
 
 /* Leaves the first n bytes out. */

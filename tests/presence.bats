@@ -170,6 +170,49 @@ no_owner_but() # COUNT
     [ "$(redis scard collab:owners)" -eq "$1" ]
 }
 
+# By which a user looks at the task t1.
+has_two_nodes() # USER
+{
+    [[ $(redis hget 'collab:viewing:{task:t1}' "$1") = *' '* ]]
+}
+
+# Says that a user looks at a task, and waits for who does then, as a client hears it.
+look() # NAME TASK CLIENT USERS
+{
+    tell "$1" "{\"type\":\"presence:viewing\",\"data\":{\"taskId\":\"$2\"}}"
+    hears "$3" "\"data\":{\"taskId\":\"$2\",\"room\":\"task:$2\",\"users\":$4}"
+}
+
+@test "who looked by a node that is killed looks no longer, which is told once" {
+    local name node user
+    start_cluster_node c
+    for name in watch:a other:b ann:c bob:c bob2:b:bob cleo:b; do
+        IFS=: read -r name node user <<<"$name"
+        start_user "$name" "$node" "$user"
+    done
+    for name in watch other; do
+        join "$name" task:t1
+        join "$name" task:t2
+    done
+    look ann t1 watch '["ann"]'
+    look bob t1 watch '["ann","bob"]'
+    look cleo t2 watch '["cleo"]'
+    tell bob2 '{"type":"presence:viewing","data":{"taskId":"t1"}}'
+    wait_until has_two_nodes bob
+    stop c KILL
+    hears watch '"data":{"taskId":"t1","room":"task:t1","users":["bob"]}'
+    wait_until no_owner_but 2
+    sync_room task:t1 watch other
+    sync_room task:t2 watch other
+    for name in watch other; do
+        has_lines "$name" '"users":["bob"]' 1
+        has_lines "$name" '"presence:users_viewing","room":"task:t1"' 3
+        has_lines "$name" '"presence:users_viewing","room":"task:t2"' 1
+    done
+    [ "$(redis hkeys 'collab:viewing:{task:t1}')" = bob ]
+    [ "$(redis hkeys 'collab:viewing:{task:t2}')" = cleo ]
+}
+
 @test "a node that is stopped hands its users over without a word" {
     start_cluster_node c
     start_user watch a
