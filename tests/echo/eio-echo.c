@@ -18,6 +18,7 @@
 #include "socketio.h"
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 
 enum { TICK_MS = 10 };
@@ -58,13 +59,14 @@ static const struct engine_user echo_user = {echo_opened, echo_message, echo_clo
 static void admit(struct gateway *g, struct account *address, const char *token, struct span auth,
                   auth_done *done, void *arg)
 {
-    static char name[] = "echo";
+    static const char name[] = "echo";
     (void)g;
     (void)address;
     (void)token;
     (void)auth;
-    struct identity *who = mem_zero(sizeof(*who));
-    who->user = name;
+    struct identity *who = mem_zero(sizeof(*who) + sizeof(name));
+    who->device = who->rooms = who->publish = "";
+    memcpy(who->user, name, sizeof(name));
     done(arg, who, 0, NULL);
 }
 
