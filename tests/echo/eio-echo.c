@@ -18,8 +18,8 @@
 #include "socketio.h"
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TICK_MS = 10 };
 
