@@ -1,6 +1,7 @@
 // people.mjs URL KEY_FILE REDIS_PID GATEWAY_PID PEOPLE EACH_ROOM: so many users, as many in each room
-// with presence, come and go. Prints for both what it cost, in microseconds of CPU for each of them:
-// "coming GATEWAY REDIS" and "going GATEWAY REDIS".
+// with presence, come and go. Prints what that cost for each of them, in microseconds of CPU and
+// in bytes of memory: "coming us GATEWAY REDIS", "staying bytes GATEWAY REDIS" and "going us GATEWAY
+// REDIS".
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { WebSocket } from "ws";
@@ -19,6 +20,10 @@ function token(sub) {
 function ticks(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
   return Number(fields[11]) + Number(fields[12]);
+}
+
+function residentBytes(pid) {
+  return Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
 }
 
 function come(id) {
@@ -42,18 +47,26 @@ async function settled() {
   } while (now - before > IDLE_TICKS);
 }
 
+const of = [gatewayPid, redisPid];
+
+function tell(what, unit, before, after, scale) {
+  const each = after.map((now, i) => (((now - before[i]) * scale) / people).toFixed(0));
+  console.log(what, unit, ...each);
+}
+
 async function measure(what, action) {
-  const before = [gatewayPid, redisPid].map(ticks);
+  const before = of.map(ticks);
   await action();
   await settled();
-  const us = [gatewayPid, redisPid].map((pid, i) => ((ticks(pid) - before[i]) * 10000) / people);
-  console.log(what, ...us.map((one) => one.toFixed(0)));
+  tell(what, "us", before, of.map(ticks), 10000);
 }
 
 const sockets = [];
+const bytes = of.map(residentBytes);
 await measure("coming", async () => {
   for (let id = 0; id < people; id += AT_A_TIME)
     sockets.push(...(await Promise.all(Array.from({ length: AT_A_TIME }, (_, i) => come(id + i)))));
 });
+tell("staying", "bytes", bytes, of.map(residentBytes), 1);
 await measure("going", async () => sockets.forEach((socket) => socket.terminate()));
 process.exit(0);
