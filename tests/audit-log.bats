@@ -1,19 +1,10 @@
 load helpers
+load postgres
 
-# A database server of the test's own. It won't run as root: then it runs as postgres.
 setup()
 {
     start_redis
-    PG=$(dirname "$(find /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)")
-    export PGHOST PGUSER=postgres PGDATABASE=postgres
-    PGHOST=$(mktemp -d /tmp/collab-pg-XXXXXX)
-    AS=(env)
-    if [ "$(id -u)" -eq 0 ]; then
-        AS=(setpriv --reuid=postgres --regid=postgres --clear-groups)
-        chown postgres "$PGHOST"
-    fi
-    (cd "$PGHOST" && "${AS[@]}" "$PG/initdb" -U postgres -A trust --no-sync -D "$PGHOST/db" >/dev/null)
-    start_postgres
+    start_database
     AUDIT=$BATS_TEST_DIRNAME/../examples/audit-log/audit-log
 }
 
@@ -21,15 +12,6 @@ teardown()
 {
     stop_all
     rm -rf "$PGHOST"
-}
-
-start_postgres()
-{
-    cd "$PGHOST" || return
-    start postgres "${AS[@]}" "$PG/postgres" -D "$PGHOST/db" -k "$PGHOST" -c listen_addresses= \
-        -c fsync=off
-    cd "$OLDPWD" || return
-    wait_until psql -qc 'SELECT 1' -o /dev/null
 }
 
 publish() # FIRST LAST

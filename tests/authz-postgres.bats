@@ -1,6 +1,7 @@
 # The authorization helper that asks PostgreSQL, and what happens when it cannot.
 
 load helpers
+load postgres
 
 setup()
 {
@@ -21,30 +22,6 @@ teardown()
 {
     stop_all
     rm -rf "$PGHOST"
-}
-
-# A database server of the test's own. It won't run as root: then it runs as postgres.
-start_database()
-{
-    PG=$(dirname "$(find /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)")
-    export PGHOST PGUSER=postgres PGDATABASE=postgres
-    PGHOST=$(mktemp -d /tmp/collab-pg-XXXXXX)
-    AS=(env)
-    if [ "$(id -u)" -eq 0 ]; then
-        AS=(setpriv --reuid=postgres --regid=postgres --clear-groups)
-        chown postgres "$PGHOST"
-    fi
-    (cd "$PGHOST" && "${AS[@]}" "$PG/initdb" -U postgres -A trust --no-sync -D "$PGHOST/db" >/dev/null)
-    start_postgres
-}
-
-start_postgres()
-{
-    cd "$PGHOST" || return
-    start postgres "${AS[@]}" "$PG/postgres" -D "$PGHOST/db" -k "$PGHOST" -c listen_addresses= \
-        -c fsync=off
-    cd "$OLDPWD" || return
-    wait_until psql -qc 'SELECT 1' -o /dev/null
 }
 
 start_gateway() # NAME
@@ -127,16 +104,18 @@ join() # NAME ROOM REF
     connect bob a
     join ann project:p1 1
     join bob project:p1 1
+    hears ann '"type":"subscribed"'
+    hears bob '"type":"subscribed"'
     stop postgres QUIT
     connect late a ann2
     hears late '"code":"unavailable"'
     hears late 'close 4004'
     join ann project:p3 2
-    hears ann '"code":"unavailable"'
-    [ "$(heard ann close)" -eq 0 ]
+    hears ann '"code":"unavailable","message":"the authorization helper'
+    [ "$(heard ann 'close ')" -eq 0 ]
     start_postgres
     psql -qc "DELETE FROM memberships WHERE user_id = 'bob'"
-    hears bob '"data":{"rooms":["project:p1"]}'
+    hears bob '"code":"forbidden","message":"the authorization helper says no","data":{"rooms":["project:p1"]}'
     connect back a ann
     hears back '"type":"hello"'
     collab-emit -r project:p1 -t task:created -d '{"taskId":"t1","projectId":"p1"}'

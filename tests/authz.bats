@@ -142,7 +142,7 @@ has_bad_answers() # COUNT [NODE]
     join project:yes4
     hears ann '"rooms":["project:yes4"]'
     join project:flood
-    hears ann '"code":"unavailable","message":"an answer is longer than 64 KiB"'
+    hears ann '"code":"unavailable","message":"the authorization helper: an answer is longer than 64 KiB"'
     [ "$(metric authz_restarts_total)" -ge 2 ]
 }
 

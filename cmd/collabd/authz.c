@@ -223,6 +223,7 @@ static void close_handles(struct helper *h)
 static void give_up(struct helper *h, const char *why)
 {
     struct authz *a = h->authz;
+    struct fault f;
     if (!a)
         return;
     h->authz = NULL;
@@ -230,7 +231,8 @@ static void give_up(struct helper *h, const char *why)
     if (uv_is_active((uv_handle_t *)&h->process))
         uv_process_kill(&h->process, SIGKILL);
     close_handles(h);
-    settle_all(a, why);
+    fault_set(&f, "the authorization helper: %s", why);
+    settle_all(a, f.text);
     if (a->stopped)
         return;
     a->gateway->metrics.value[M_AUTHZ_RESTARTS]++;
