@@ -204,7 +204,8 @@ at_socket() # PATH
     start_collabd
     is_wrong "--listen $GATEWAY: address already in use" --listen "$GATEWAY"
     is_wrong "--listen $GATEWAY: address already in use" --listen 127.0.0.1:0 --listen "$GATEWAY"
-    is_wrong "--listen 127.0.0.1: address already in use" --port "${GATEWAY##*:}"
+    is_wrong "--listen 127.0.0.1: port ${GATEWAY##*:}: address already in use" \
+        --port "${GATEWAY##*:}"
 }
 
 @test "addresses that are none" {

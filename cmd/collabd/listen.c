@@ -256,6 +256,16 @@ static void open_doors(uv_os_fd_t fd)
     setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &on, sizeof(on));
 }
 
+/* Says which port it was where the address has none of its own. libuv tells of one in use when it
+ * is listened to. */
+static int bind_failed(struct span text, int64_t port, int error, struct fault *f)
+{
+    int64_t own = -1;
+    if (take_port(&text, &own, f) == 0 && own < 0)
+        return fault_set(f, "port %d: %s", (int)port, uv_strerror(error));
+    return fault_set(f, "%s", uv_strerror(error));
+}
+
 static int bind_tcp(struct port *p, struct span text, struct fault *f)
 {
     struct gateway *g = p->listener->gateway;
@@ -269,7 +279,7 @@ static int bind_tcp(struct port *p, struct span text, struct fault *f)
         return -1;
     int error = uv_tcp_bind(&p->u.tcp, (struct sockaddr *)&a, 0);
     if (error)
-        return fault_set(f, "%s", uv_strerror(error));
+        return bind_failed(text, g->settings.port, error, f);
     uv_fileno(&p->u.handle, &fd);
     if (shared)
         open_doors(fd);
@@ -338,8 +348,10 @@ static struct port *open_port(struct listener *l, const char *text, struct fault
     int failed = p->unix_socket ? bind_unix(p, text + strlen(UNIX), f)
                                 : bind_tcp(p, without_scheme(text), f);
     int error = failed ? 0 : uv_listen(&p->u.stream, BACKLOG, on_connection);
-    if (error)
+    if (error && p->unix_socket)
         failed = fault_set(f, "%s", uv_strerror(error));
+    else if (error)
+        failed = bind_failed(without_scheme(text), l->gateway->settings.port, error, f);
     if (failed) {
         fault_at(f, "--listen %s", text);
         uv_close(&p->u.handle, port_closed);
@@ -368,7 +380,8 @@ int listen_reserve(const struct settings *set, const char *address, struct buf *
         write_address(fd, out);
         return fd;
     }
-    fault_set(f, "--listen %s: %s", address, uv_strerror(uv_translate_sys_error(errno)));
+    bind_failed(without_scheme(address), set->port, uv_translate_sys_error(errno), f);
+    fault_at(f, "--listen %s", address);
     if (fd >= 0)
         close(fd);
     return -1;
