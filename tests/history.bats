@@ -42,9 +42,10 @@ numbers() # N
     told "${1:-0}" | sed -n 's/.*"n":\([0-9]*\)}}$/\1/p'
 }
 
-has_number() # N NUMBER
+# Waits for a number that a client gets; what it was told last is shown where it gets none.
+gets_number() # N NUMBER
 {
-    told "$1" 2>/dev/null | grep -q "\"n\":$2}}\$"
+    wait_for_line "$BATS_TEST_TMPDIR/followers.$1" "\"n\":$2}}"
 }
 
 has_joined() # N TIMES
@@ -142,13 +143,13 @@ reads()
     follow 1 task:t1 "ws://$GATEWAY/ws"
     wait_until has_joined 0 1
     emit_numbered task:t1 1 10
-    wait_until has_number 0 10
+    gets_number 0 10
     kill -USR2 "$(pid_of followers)"
     wait_until sessions_are 0
     emit_numbered task:t1 11 600
     kill -USR1 "$(pid_of followers)"
     emit_numbered task:t1 601 1000
-    wait_until has_number 0 1000
+    gets_number 0 1000
     numbers | diff - <(seq 1000)
     told | grep '"type":"subscribed"' | jq -e .data.recovered
 }
@@ -187,14 +188,14 @@ reads()
     follow 3 task:t1 "ws://$first/ws" "ws://$GATEWAY/ws"
     wait_until have_joined 3 1
     emit_numbered task:t1 1 10
-    wait_until has_number 2 10
+    gets_number 2 10
     kill -USR1 "$(pid_of followers)"
     emit_numbered task:t1 11 300
     stop one KILL
     emit_numbered task:t1 301 400
     local n
     for n in 0 1 2; do
-        wait_until has_number $n 400
+        gets_number $n 400
         numbers $n | diff - <(seq 400)
     done
 }
@@ -204,12 +205,12 @@ reads()
     follow 1 project:p1,task:t1 "ws://$GATEWAY/ws"
     wait_until has_joined 0 1
     emit_numbered task:t1 1 10
-    wait_until has_number 0 10
+    gets_number 0 10
     kill -USR2 "$(pid_of followers)"
     wait_until sessions_are 0
     emit_numbered task:t1 11 1101
     kill -USR1 "$(pid_of followers)"
-    wait_until has_number 0 1101
+    gets_number 0 1101
     wait_until has_joined 0 2
     numbers | sed -n '11,$p' | diff - <(seq 102 1101)
     [ "$(told | grep '"type":"subscribed"' | tail -n 1 |
@@ -223,14 +224,14 @@ reads()
     wait_until has_joined 0 1
     local event='{"type":"task:updated","data":{"taskId":"t1","projectId":"p1","n":N}}'
     sed s/N/1/ <<<"$event" | collab-emit
-    wait_until has_number 0 1
+    gets_number 0 1
     kill -USR2 "$(pid_of followers)"
     wait_until sessions_are 0
     for n in 2 3; do sed s/N/$n/ <<<"$event" | collab-emit; done
     kill -USR1 "$(pid_of followers)"
     wait_until has_joined 0 2
     sed s/N/4/ <<<"$event" | collab-emit
-    wait_until has_number 0 4
+    gets_number 0 4
     numbers | diff - <(seq 4)
 }
 
@@ -250,14 +251,14 @@ cpu_ms() # NAME
     wait_until sessions_are "$count"
     wait_until have_joined "$count" 1
     emit_numbered task:t1 1 1
-    wait_until has_number $((count - 1)) 1
+    gets_number $((count - 1)) 1
     kill -USR2 "$(pid_of followers)"
     wait_until sessions_are 0
     emit_numbered task:t1 2 101
     redis config resetstat
     before=$(cpu_ms collabd)
     kill -USR1 "$(pid_of followers)"
-    for ((n = 0; n < count; n += count / 4)); do wait_until has_number $n 101; done
+    for ((n = 0; n < count; n += count / 4)); do gets_number $n 101; done
     wait_until have_joined "$count" 2
     for ((n = 0; n < count; n++)); do numbers "$n" | cmp -s - <(seq 101); done
     echo "# $count clients that missed 100 events each: $(reads) reads of histories," \
