@@ -154,6 +154,47 @@ reads()
     told | grep '"type":"subscribed"' | jq -e .data.recovered
 }
 
+# Ann comes into a room with nobody in it, and an event is published after it was seen where its
+# history ends, but before it is listened to.
+resume_late() # SINCE N
+{
+    kill -STOP "$(pid_of redis)"
+    tell ann '{"type":"subscribe","ref":1,"data":{"rooms":["task:t1"],"since":{"task:t1":"'"$1"'"}}}'
+    tell ann '{"type":"publish","data":'"$(numbered task:t1 "$2" "$2")}"
+    tell ann '{"type":"ping","ref":2}'
+    hears ann '"ref":2'
+    kill -CONT "$(pid_of redis)"
+    hears ann '"ref":1'
+    hears ann "\"n\":$2}}"
+}
+
+@test "what is published as a room is joined comes too, also where a page of the history ends" {
+    local first
+    start_collabd
+    emit_numbered task:t1 1 200
+    first=$(redis xrange 'collab:history:{task:t1}' - + count 1 | head -n 1)
+    start_client ann collabd '{"sub":"u1","rooms":["*"],"publish":["*"]}'
+    hears ann connection.ack
+    resume_late "$first" 201
+    [ "$(sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$BATS_TEST_TMPDIR/ann.out")" = "$(seq 2 201)" ]
+}
+
+@test "what is published as a room is joined comes too, also where its history was read just now" {
+    local first last
+    start_collabd
+    emit_numbered task:t1 1 5
+    first=$(redis xrange 'collab:history:{task:t1}' - + count 1 | head -n 1)
+    last=$(redis xrevrange 'collab:history:{task:t1}' + - count 1 | head -n 1)
+    start_client ann collabd '{"sub":"u1","rooms":["*"],"publish":["*"]}'
+    hears ann connection.ack
+    tell ann '{"type":"subscribe","data":{"rooms":["task:t1"],"since":{"task:t1":"'"$first"'"}}}'
+    hears ann subscribed
+    tell ann '{"type":"unsubscribe","ref":3,"data":["task:t1"]}'
+    hears ann '"ref":3'
+    resume_late "$last" 6
+    [ "$(sed -n 's/.*"n":\([0-9]*\)}}$/\1/p' "$BATS_TEST_TMPDIR/ann.out")" = "$(seq 2 6)" ]
+}
+
 @test "who leaves and comes back while the history is read gets it once" {
     start_collabd
     emit_numbered task:t1 1 10

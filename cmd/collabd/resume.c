@@ -26,7 +26,8 @@ struct cache {
     size_t count;
     struct buf text;
     struct place from;
-    bool held; /* there is one; it may be empty */
+    bool held;  /* there is one; it may be empty */
+    bool whole; /* nothing came after it when it was read */
 };
 
 /* One session in one room. */
@@ -53,6 +54,7 @@ struct reader {
     struct resumer *resumers;
     bool reading;
     struct place from; /* where the read that is under way begins */
+    uint32_t life;     /* of the room, when that read began (hub_life) */
     int in_vain;
     struct cache cache;
     int64_t used_ms; /* steady */
@@ -296,12 +298,16 @@ static void keep_page(struct reader *reader, const struct store_page *page)
         *c = (struct cache){.from = reader->from, .held = true};
     for (size_t i = first; i < page->count; i++)
         cache_add(c, &page->entries[i]);
+    c->whole = page->count < PAGE_ENTRIES;
 }
 
 /* Whether the cache has what comes after a place, or that nothing does. */
 static bool is_cached(const struct cache *c, struct place at)
 {
-    return c->held && place_compare(at, c->from) >= 0 && place_compare(at, cache_last(c)) <= 0;
+    if (!c->held || place_compare(at, c->from) < 0)
+        return false;
+    int order = place_compare(at, cache_last(c));
+    return order < 0 || (order == 0 && c->whole);
 }
 
 static void settle_served(struct reader *reader, struct place last)
@@ -328,7 +334,15 @@ static void serve_cached(struct reader *reader)
         from += entry.text.len;
         hand_all(reader, &entry, true);
     }
-    settle_served(reader, cache_last(c));
+    if (c->whole)
+        settle_served(reader, cache_last(c));
+}
+
+/* Whether the last read began after the room was listened to this time. One that did not may lack
+ * what was published in between, and nobody would hear of that. */
+static bool is_of_this_life(const struct reader *reader)
+{
+    return reader->life == hub_life(reader->all->gateway->hub, room_of(reader));
 }
 
 static void take_page(struct reader *reader, const struct store_page *page)
@@ -350,10 +364,10 @@ static void on_page(void *arg, enum store_result result, const struct store_page
     (void)why;
     reader->reading = false;
     drop_gone(reader);
-    if (result == STORE_DONE)
-        take_page(reader, page);
-    else
+    if (result != STORE_DONE)
         end_all_unavailable(reader);
+    else if (is_of_this_life(reader))
+        take_page(reader, page);
     read_on(reader);
 }
 
@@ -387,6 +401,7 @@ static void read_page(struct reader *reader, struct place from)
     struct store_stretch stretch = {from, store_end, PAGE_ENTRIES, STORE_OLDEST_FIRST};
     reader->reading = true;
     reader->from = from;
+    reader->life = hub_life(g->hub, room_of(reader));
     g->metrics.value[M_HISTORY_READS]++;
     store_read(bus_store(g->bus), room_of(reader), &stretch, on_page, reader);
 }
@@ -396,6 +411,8 @@ static void read_on(struct reader *reader)
     struct resumes *all = reader->all;
     const struct resumer *first = find_first(reader);
     reader->used_ms = clock_steady_ms();
+    if (!is_of_this_life(reader))
+        cache_clear(&reader->cache);
     if (first && is_cached(&reader->cache, first->at)) {
         serve_cached(reader);
         first = find_first(reader);
