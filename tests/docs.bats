@@ -166,7 +166,7 @@ run_command() # N COMMAND
     case $2 in
     collabd* | examples/*/run*) run_gateway "$2" ;;
     redis-server*'&') run_in_background "$1" "${2%&}" && wait_until test -S new.sock ;;
-    collab-tail*--exit*) run_to_end "$2" ;;
+    collab-tail*--exit* | collab-tail*' -e '*) run_to_end "$2" ;;
     collab-tail*'&') run_listener "$1" "${2%&}" ;;
     collab-tail* | *' PSUBSCRIBE '*) run_reader "$1" "$2" ;;
     *) run_to_end "$2" ;;
